@@ -1,0 +1,1 @@
+"""AugLens: what does data augmentation teach an image classifier to look at?"""

@@ -1,0 +1,1 @@
+"""Augmentations: pure batched operations, transforms that sample for them, and training sets."""

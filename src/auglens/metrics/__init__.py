@@ -1,0 +1,1 @@
+"""Measures of saliency maps: pure functions on the CPU in float64."""

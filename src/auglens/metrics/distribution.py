@@ -1,0 +1,45 @@
+"""Saliency maps as probability distributions over pixels, and what is degenerate."""
+
+import torch
+from torch import Tensor
+
+__all__ = ["distribution", "is_degenerate"]
+
+
+def is_degenerate(maps: Tensor) -> Tensor:
+    """Where a map is all zero or not finite, so that every measure is NaN.
+
+    Args:
+        maps: Shape ``(N, H, W)``.
+
+    Returns:
+        ``bool (N,)``.
+    """
+    flat = maps.flatten(1)
+    return ~torch.isfinite(flat).all(dim=1) | (flat == 0).all(dim=1)
+
+
+def distribution(maps: Tensor) -> Tensor:
+    """``P = map / sum(map)``, in float64; no minimum is subtracted, which would change KL.
+
+    Args:
+        maps: Non-negative, shape ``(N, H, W)``.
+
+    Returns:
+        ``float64 (N, H * W)``; a degenerate map gives NaN.
+
+    Raises:
+        ValueError: If a map has negative values.
+    """
+    if maps.ndim != 3:
+        raise ValueError(f"Maps have shape (N, H, W), got {tuple(maps.shape)}.")
+    flat = maps.detach().cpu().double().flatten(1)
+    if (flat < 0).any():
+        raise ValueError(
+            "A signed map is no distribution: use reduce=max_abs or reduce=sum_abs, not reduce=sum."
+        )
+    valid = ~is_degenerate(maps.detach().cpu())
+    # Dividing by the maximum first keeps huge maps from overflowing in the sum.
+    scaled = flat / flat.amax(dim=1, keepdim=True)
+    shares = scaled / scaled.sum(dim=1, keepdim=True)
+    return torch.where(valid[:, None], shares, torch.nan)

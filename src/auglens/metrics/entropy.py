@@ -1,0 +1,93 @@
+"""How spread out a saliency map is. Pure functions, and one running mean for logging."""
+
+import math
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from auglens.metrics.distribution import distribution, is_degenerate
+
+__all__ = ["MapEntropy", "effective_area", "entropy", "histogram_entropy"]
+
+HISTOGRAM_BINS = 256
+
+
+def entropy(maps: Tensor) -> Tensor:
+    """Spatial Shannon entropy ``-sum(P log P)`` in nats, from 0 to ``log(H * W)``.
+
+    Low means focused. A constant non-zero map is uniform and has the largest entropy.
+
+    Args:
+        maps: Non-negative, shape ``(N, H, W)``.
+
+    Returns:
+        ``float64 (N,)``; NaN where a map is degenerate.
+
+    Raises:
+        ValueError: If a map has negative values.
+
+    Reference:
+        Bhatt et al., "Evaluating and aggregating feature-based model explanations", IJCAI 2020.
+    """
+    shares = distribution(maps)
+    return -torch.xlogy(shares, shares).sum(dim=1)
+
+
+def effective_area(maps: Tensor) -> Tensor:
+    """Share of the image in use, ``exp(entropy) / (H * W)``, in (0, 1].
+
+    Args:
+        maps: Non-negative, shape ``(N, H, W)``.
+
+    Returns:
+        ``float64 (N,)``; NaN where a map is degenerate.
+    """
+    return entropy(maps).exp() / maps[0].numel()
+
+
+def histogram_entropy(maps: Tensor) -> Tensor:
+    """Shannon entropy of the intensity histogram in bits, from 0 to 8.
+
+    Intensities are stretched to [0, 1] and put into 256 equal bins. Blind to where pixels are;
+    a constant map has one intensity and entropy 0.
+
+    Args:
+        maps: Shape ``(N, H, W)``.
+
+    Returns:
+        ``float64 (N,)``; NaN where a map is degenerate.
+    """
+    flat = maps.detach().cpu().double().flatten(1)
+    low, high = flat.amin(dim=1, keepdim=True), flat.amax(dim=1, keepdim=True)
+    stretched = torch.where(high > low, (flat - low) / (high - low), 0.0)
+    bins = (stretched * HISTOGRAM_BINS).nan_to_num(0).long().clamp(0, HISTOGRAM_BINS - 1)
+    counts = torch.zeros(len(flat), HISTOGRAM_BINS, dtype=torch.float64)
+    counts.scatter_add_(1, bins, torch.ones_like(flat))
+    shares = counts / flat.shape[1]
+    bits = -torch.xlogy(shares, shares).sum(dim=1) / math.log(2)
+    return torch.where(is_degenerate(maps.detach().cpu()), torch.nan, bits)
+
+
+class MapEntropy(Metric):
+    """Mean spatial entropy in nats over all maps seen; degenerate maps are left out."""
+
+    higher_is_better = None  # descriptive, not a score
+    full_state_update = False
+    total: Tensor
+    count: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
+
+    def update(self, maps: Tensor) -> None:
+        """Add maps ``(N, H, W)``."""
+        values = entropy(maps)
+        self.total += values.nansum()
+        self.count += values.isfinite().sum()
+
+    def compute(self) -> Tensor:
+        """The mean so far; NaN if there was no valid map."""
+        return self.total / self.count

@@ -1,0 +1,1 @@
+"""Networks: plain modules that map images in [0, 1] to logits."""

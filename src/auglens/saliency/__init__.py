@@ -1,0 +1,1 @@
+"""Saliency: attribution methods, the guard they run under, and how maps are drawn."""
