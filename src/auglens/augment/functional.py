@@ -92,7 +92,10 @@ def elastic(images: Tensor, displacement_px: Tensor) -> Tensor:
     height, width = images.shape[2:]
     y = torch.arange(height, dtype=images.dtype, device=images.device)
     x = torch.arange(width, dtype=images.dtype, device=images.device)
-    places = torch.stack(torch.broadcast_tensors(x, y[:, None]), dim=-1) + displacement_px
+    places = (
+        torch.stack([x.expand(height, width), y[:, None].expand(height, width)], dim=-1)
+        + displacement_px
+    )
     size = torch.tensor([width, height], dtype=images.dtype, device=images.device)
     grid = (2 * places + 1) / size - 1
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

@@ -135,13 +135,14 @@ class Erase(StrengthTransform):
         super().__init__(strength=strength)
         self.max_area_fraction = _checked("max_area_fraction", max_area_fraction, low=0, high=0.5)
         self.min_area_fraction = _checked("min_area_fraction", min_area_fraction, low=0, high=1)
-        self.aspect = tuple(_checked("aspect", bound, low=0.01, high=100) for bound in aspect)
+        self.aspect = [_checked("aspect", bound, low=0.01, high=100) for bound in aspect]
 
     def sample(self, count: int, *, size: Sequence[int], generator: torch.Generator) -> Parameters:
         """One rectangle an image: ``top``, ``left``, ``height``, ``width`` in pixels."""
         largest = self.max_area_fraction * self.strength
         area = _uniform(count, min(self.min_area_fraction, largest), largest, generator)
-        aspect = _uniform(count, *map(math.log, self.aspect), generator).exp()
+        lowest, highest = (math.log(bound) for bound in self.aspect)
+        aspect = _uniform(count, lowest, highest, generator).exp()
         area_px = area * size[0] * size[1]
         sides_px = torch.stack([(area_px * aspect).sqrt(), (area_px / aspect).sqrt()])
         frame = torch.tensor(size, dtype=sides_px.dtype, device=sides_px.device)
@@ -175,7 +176,7 @@ class Distort(StrengthTransform):
     def sample(self, count: int, *, size: Sequence[int], generator: torch.Generator) -> Parameters:
         """One ``displacement_px (H, W, 2)`` an image."""
         noise = _uniform(count * 2 * size[0] * size[1], -1, 1, generator).view(count, 2, *size)
-        sigma_px = torch.tensor([self.sigma_px], device=noise.device)
+        sigma_px = noise.new_tensor([self.sigma_px])
         rows, columns = (functional.reflecting_gaussian(sigma_px, side) for side in size)
         smooth = rows @ noise @ columns.transpose(1, 2)
         return {"displacement_px": smooth.movedim(1, 3) * (self.amplitude * self.strength / 2)}

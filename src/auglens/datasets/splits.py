@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.random import Generator, SeedSequence, default_rng
+from numpy.typing import NDArray
 from torch import Tensor
 
 from auglens.datasets.spec import Split
@@ -99,17 +100,15 @@ def _per_class(key: str, size: int, labels: Tensor, num_classes: int, source: st
     return size // num_classes
 
 
-def _first_of_each_class(
-    labels: Tensor, order: Tensor, per_class: int, num_classes: int
-) -> Tensor:
+def _first_of_each_class(labels: Tensor, order: Tensor, per_class: int, num_classes: int) -> Tensor:
     ordered = labels[order]
     return torch.cat([order[ordered == label][:per_class] for label in range(num_classes)])
 
 
-def _proportional(counts: np.ndarray, total: int) -> np.ndarray:
+def _proportional(counts: NDArray[np.int64], total: int) -> NDArray[np.int64]:
     """Shares of ``total`` proportional to ``counts (K,)``, whole numbers by largest remainder."""
     exact = counts * (total / counts.sum())
-    shares = np.floor(exact).astype(int)
+    shares: NDArray[np.int64] = np.floor(exact).astype(np.int64)
     largest = np.argsort(shares - exact, kind="stable")[: total - shares.sum()]
     shares[largest] += 1
     return shares

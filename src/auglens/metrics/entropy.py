@@ -30,8 +30,8 @@ def entropy(maps: Tensor) -> Tensor:
     Reference:
         Bhatt et al., "Evaluating and aggregating feature-based model explanations", IJCAI 2020.
     """
-    shares = distribution(maps)
-    return -torch.xlogy(shares, shares).sum(dim=1)
+    nats: Tensor = torch.special.entr(distribution(maps)).sum(dim=1)
+    return nats
 
 
 def effective_area(maps: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ def histogram_entropy(maps: Tensor) -> Tensor:
     counts = torch.zeros(len(flat), HISTOGRAM_BINS, dtype=torch.float64)
     counts.scatter_add_(1, bins, torch.ones_like(flat))
     shares = counts / flat.shape[1]
-    bits = -torch.xlogy(shares, shares).sum(dim=1) / math.log(2)
+    bits = torch.special.entr(shares).sum(dim=1) / math.log(2)
     return torch.where(is_degenerate(maps.detach().cpu()), torch.nan, bits)
 
 

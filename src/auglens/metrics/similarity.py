@@ -29,8 +29,8 @@ def cc(maps: Tensor, reference: Tensor) -> Tensor:
     """
     _check_shapes(maps, reference)
     first, second = _centred(maps), _centred(reference)
-    covariance = (first * second).sum(dim=1)
-    return (covariance / (first.norm(dim=1) * second.norm(dim=1))).clamp(-1, 1)
+    correlation: Tensor = (_unit(first) * _unit(second)).sum(dim=1)
+    return correlation.clamp(-1, 1)
 
 
 def kl(maps: Tensor, reference: Tensor, *, eps: float = FLOAT64_EPS) -> Tensor:
@@ -96,6 +96,10 @@ def _centred(maps: Tensor) -> Tensor:
     scaled = flat / flat.abs().amax(dim=1, keepdim=True)
     centred = scaled - scaled.mean(dim=1, keepdim=True)
     return torch.where(undefined[:, None], torch.nan, centred)
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    return vectors / vectors.square().sum(dim=1, keepdim=True).sqrt()
 
 
 def _check_shapes(maps: Tensor, reference: Tensor) -> None:

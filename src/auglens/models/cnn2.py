@@ -54,4 +54,5 @@ class Cnn2(nn.Module):
         """Logits ``(N, K)`` of normalised images ``(N, C, H, W)``."""
         first = self.relu1(self.pool1(self.conv1(images)))
         second = self.relu2(self.pool2(self.conv2(first)))
-        return self.linear(second.flatten(1))
+        logits: Tensor = self.linear(second.flatten(1))
+        return logits

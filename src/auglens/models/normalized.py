@@ -30,4 +30,5 @@ class NormalizedNetwork(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``(N, K)`` of images ``(N, C, H, W)`` in [0, 1]."""
         normalised = (images - self.mean) / self.std
-        return self.net(normalised.contiguous(memory_format=torch.channels_last))
+        logits: Tensor = self.net(normalised.contiguous(memory_format=torch.channels_last))
+        return logits

@@ -49,7 +49,9 @@ class Gradient:
         parts = [
             saliency.attribute(part.clone().requires_grad_(), target=part_targets, abs=False)
             for part, part_targets in zip(
-                images.split(self.batch_size), targets.split(self.batch_size), strict=True
+                torch.split(images, self.batch_size),
+                torch.split(targets, self.batch_size),
+                strict=True,
             )
         ]
         return reduce_channels(torch.cat(parts), self.reduce)

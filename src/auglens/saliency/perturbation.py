@@ -47,7 +47,9 @@ class BlurPerturbation:
         masks = masks.flatten(0, 1).to(images)[:, None]
         step = max(1, self.batch_size // len(masks))
         with torch.no_grad():
-            scores = torch.cat([self._scores(net, part, masks) for part in images.split(step)])
+            scores = torch.cat(
+                [self._scores(net, part, masks) for part in torch.split(images, step)]
+            )
         coarse = scores.view(len(images), 1, rows, columns)
         return F.interpolate(coarse, (height, width), mode="bilinear")[:, 0]
 
@@ -56,9 +58,12 @@ class BlurPerturbation:
         change = _blurred(images, self.blur_sigma_px) - images
         perturbed = images[:, None] + change[:, None] * masks
         logits = net(images)
-        moved = torch.cat([net(part) for part in perturbed.flatten(0, 1).split(self.batch_size)])
+        moved = torch.cat(
+            [net(part) for part in torch.split(perturbed.flatten(0, 1), self.batch_size)]
+        )
         distance = moved.view(len(images), len(masks), -1) - logits[:, None]
-        return 0.5 * distance.square().sum(dim=2)
+        scores: Tensor = 0.5 * distance.square().sum(dim=2)
+        return scores
 
 
 def blur_masks(height: int, width: int, *, sigma_px: float, stride_px: int) -> Tensor:
@@ -71,12 +76,13 @@ def blur_masks(height: int, width: int, *, sigma_px: float, stride_px: int) -> T
         stride_px: Distance between neighbouring centres in pixels.
 
     Returns:
-        Shape ``(rows, columns, H, W)``, values in [0, 1]; the centres are the middles of the
-        cells of a ``stride_px`` grid.
+        Shape ``(rows, columns, H, W)``, values in [0, 1]; each centre is the middle of a
+        ``stride_px`` cell, which for an even stride lies between pixels.
     """
-    half = (stride_px - 1) // 2
-    y = torch.arange(height) - torch.arange(half, height, stride_px)[:, None]
-    x = torch.arange(width) - torch.arange(half, width, stride_px)[:, None]
+    y, x = (
+        torch.arange(side) - (torch.arange(0, side, stride_px) + (stride_px - 1) / 2)[:, None]
+        for side in (height, width)
+    )
     disc = (y[:, None, :, None] ** 2 + x[None, :, None, :] ** 2 <= 1).float()
     bumps = _blurred(disc, sigma_px)
     return bumps / bumps.amax(dim=(2, 3), keepdim=True)

@@ -1,0 +1,282 @@
+"""The folder of one run: its record, its status, its maps. Reads back only what it can check."""
+
+import json
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auglens.records.files import read_arrays, write_arrays, write_json
+from auglens.records.identity import digest, effective_strength, group_inputs
+
+__all__ = [
+    "Probe",
+    "RecordError",
+    "RunRecord",
+    "RunState",
+    "find_record",
+    "has_map",
+    "map_path",
+    "method_hash",
+    "read_map",
+    "read_probe",
+    "read_record",
+    "read_status",
+    "run_folders",
+    "write_map",
+    "write_probe",
+    "write_record",
+    "write_status",
+]
+
+SCHEMA = 1
+RECORD = "record.json"
+STATUS = "status.json"
+
+
+class RecordError(ValueError):
+    """A file of a run is missing, damaged, or not what its record says."""
+
+
+class RunState(StrEnum):
+    """The word in ``status.json``; for people, never read as the truth about a run."""
+
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    REUSED = "REUSED"
+    FAILED = "FAILED"
+    INTERRUPTED = "INTERRUPTED"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """A finished run. Accuracies are fractions in [0, 1]; epochs count from 1.
+
+    Attributes:
+        identity: Hash of ``inputs``; one identity is one result.
+        inputs: Everything that can change the result.
+        config: The whole resolved config.
+        probe_hash: Hash of the explained images, labels and ids.
+        best_epoch: Epoch with the best validation accuracy, the earliest if tied.
+        val_accuracy: Validation accuracy at ``best_epoch``.
+        test_accuracy: Of the best-validation weights; the run's result.
+        test_accuracy_last_epoch: Of the last epoch's weights; a control.
+        test_balanced_accuracy: Mean recall over classes, best-validation weights.
+        test_balanced_accuracy_last_epoch: The same of the last epoch's weights.
+        test_confusion: Counts, row = true class, column = prediction, best-validation weights.
+        test_confusion_last_epoch: The same of the last epoch's weights.
+        samples_seen: Training samples shown, repeats counted.
+        seconds: Wall time by phase, and ``total``.
+        versions: Version of Python and of each library that computes.
+        git_commit: Commit of the code, or None outside a checkout.
+        hardware: What the run ran on.
+        finished: When, ISO 8601 in UTC.
+        schema: Version of this form.
+    """
+
+    identity: str
+    inputs: dict[str, Any]
+    config: dict[str, Any]
+    probe_hash: str
+    best_epoch: int
+    val_accuracy: float
+    test_accuracy: float
+    test_accuracy_last_epoch: float
+    test_balanced_accuracy: float
+    test_balanced_accuracy_last_epoch: float
+    test_confusion: list[list[int]]
+    test_confusion_last_epoch: list[list[int]]
+    samples_seen: int
+    seconds: dict[str, float]
+    versions: dict[str, str]
+    git_commit: str | None
+    hardware: dict[str, str]
+    finished: str
+    schema: int = SCHEMA
+
+    @property
+    def augment(self) -> str:
+        """Name of the augmentation."""
+        return str(self.inputs["augment"]["name"])
+
+    @property
+    def strength(self) -> float | None:
+        """Strength of the augmentation; None where it has none."""
+        return effective_strength(self.config["augment"])
+
+    @property
+    def group(self) -> str:
+        """Short name of the comparison group."""
+        return digest(group_inputs(self.inputs))[:8]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The images every run explains, and what one run makes of them.
+
+    Attributes:
+        images: ``float32 (N, C, H, W)`` in [0, 1].
+        labels: ``int64 (N,)``.
+        probe_ids: Position of each image in its source file, ``int64 (N,)``.
+        logits: ``float32 (N, K)``, best-validation weights.
+        hash: sha256 of images, labels and ids.
+    """
+
+    images: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    probe_ids: NDArray[np.int64]
+    logits: NDArray[np.float32]
+    hash: str
+
+
+def write_record(folder: Path, record: RunRecord) -> None:
+    """Write ``record.json``; with it the run is complete, so it comes last."""
+    write_json(folder / RECORD, asdict(record))
+
+
+def read_record(folder: Path) -> RunRecord:
+    """Read and check ``record.json``.
+
+    Raises:
+        RecordError: If it is absent, damaged, of another schema, or its identity is not the hash
+            of its inputs.
+    """
+    path = folder / RECORD
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise RecordError(f"{path} cannot be read: {error}") from error
+    names = {field.name for field in fields(RunRecord)}
+    if not isinstance(content, dict) or set(content) != names:
+        raise RecordError(f"{path} is no record of this version of AugLens (schema {SCHEMA}).")
+    if content["schema"] != SCHEMA or digest(content["inputs"]) != content["identity"]:
+        raise RecordError(f"{path} does not hold the identity or schema that it names.")
+    return RunRecord(**content)
+
+
+def find_record(identity: str, folders: Iterable[Path]) -> Path | None:
+    """The first of the run folders ``folders`` whose valid record has this identity."""
+    for folder in folders:
+        try:
+            if read_record(folder).identity == identity:
+                return folder
+        except RecordError:
+            continue
+    return None
+
+
+def run_folders(sweep: Path) -> list[Path]:
+    """Run folders of a sweep folder, sorted; a single run's folder is a sweep of one."""
+    if _is_run(sweep):
+        return [sweep]
+    if not sweep.is_dir():
+        return []
+    return sorted(
+        (folder for folder in sweep.iterdir() if _is_run(folder)),
+        key=lambda folder: (_job_number(folder.name), folder.name),
+    )
+
+
+def write_status(folder: Path, state: RunState, **details: str | None) -> None:
+    """Write ``status.json``: the state, who runs it, when, and ``details`` such as the phase."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    started = read_status(folder).get("started") if state is not RunState.RUNNING else now
+    content = {"state": state, "pid": os.getpid(), "host": socket.gethostname()}
+    write_json(folder / STATUS, {**content, "started": started, "updated": now, **details})
+
+
+def read_status(folder: Path) -> dict[str, Any]:
+    """The content of ``status.json``; empty where there is none that can be read."""
+    try:
+        content = json.loads((folder / STATUS).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def write_probe(folder: Path, probe: Probe) -> None:
+    """Write ``probe.npz``."""
+    arrays: dict[str, NDArray[Any]] = {
+        name: np.asarray(value) for name, value in vars(probe).items()
+    }
+    write_arrays(folder / "probe.npz", arrays)
+
+
+def read_probe(folder: Path) -> Probe:
+    """Read ``probe.npz``.
+
+    Raises:
+        RecordError: If it is absent or damaged.
+    """
+    arrays = _arrays(folder / "probe.npz", {field.name for field in fields(Probe)})
+    return Probe(**{**arrays, "hash": str(arrays["hash"])})
+
+
+def map_path(folder: Path, method: str) -> Path:
+    """Where the maps of one saliency method lie."""
+    return folder / "saliency" / f"{method}.npz"
+
+
+def write_map(
+    folder: Path,
+    method: str,
+    *,
+    maps: NDArray[np.float32],
+    probe_ids: NDArray[np.int64],
+    method_hash: str,
+) -> None:
+    """Write the maps ``(N, H, W)`` of one method on the probe."""
+    arrays = {"maps": maps, "probe_ids": probe_ids, "hash": np.array(method_hash)}
+    write_arrays(map_path(folder, method), arrays)
+
+
+def read_map(folder: Path, method: str) -> tuple[NDArray[np.float32], NDArray[np.int64], str]:
+    """Maps ``(N, H, W)``, probe ids ``(N,)`` and the hash of the method's settings.
+
+    Raises:
+        RecordError: If the file is absent or damaged.
+    """
+    arrays = _arrays(map_path(folder, method), {"maps", "probe_ids", "hash"})
+    return arrays["maps"], arrays["probe_ids"], str(arrays["hash"])
+
+
+def has_map(folder: Path, method: str, method_hash: str) -> bool:
+    """Whether the folder holds readable maps of exactly these settings."""
+    try:
+        return read_map(folder, method)[2] == method_hash
+    except RecordError:
+        return False
+
+
+def method_hash(
+    identity: str, settings: Mapping[str, Any], *, probe_hash: str, explain_seed: int
+) -> str:
+    """Hash of everything that decides one method's maps of one run."""
+    return digest([identity, settings, probe_hash, explain_seed])
+
+
+def _arrays(path: Path, names: set[str]) -> dict[str, Any]:
+    # zipfile and NumPy raise a wide family of errors on damaged files.
+    try:
+        arrays = read_arrays(path)
+    except Exception as error:
+        raise RecordError(f"{path} cannot be read: {error}") from error
+    if set(arrays) != names:
+        raise RecordError(f"{path} holds {sorted(arrays)}, expected {sorted(names)}.")
+    return arrays
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / RECORD).is_file() or (folder / STATUS).is_file()
+
+
+def _job_number(name: str) -> int:
+    number = name.split("-", 1)[0]
+    return int(number) if number.isdigit() else -1
