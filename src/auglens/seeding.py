@@ -1,11 +1,15 @@
-"""Gives every role of a run its own random generator. Never touches a global one."""
+"""Gives every role of a run its own random generator."""
 
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 
+import numpy as np
 import torch
 from numpy.random import SeedSequence
 
-__all__ = ["Role", "role_generator"]
+__all__ = ["Role", "role_generator", "seeded_globals"]
 
 
 class Role(IntEnum):
@@ -36,3 +40,25 @@ def role_generator(seed: int, role: Role) -> torch.Generator:
     state = SeedSequence(entropy=seed, spawn_key=(int(role),)).generate_state(2)
     # 63 bits: manual_seed takes a signed 64-bit integer.
     return torch.Generator().manual_seed((int(state[0]) << 31) ^ int(state[1]))
+
+
+@contextmanager
+def seeded_globals(seed: int) -> Iterator[None]:
+    """Seed Python's, NumPy's and torch's global generators, and put them back afterwards.
+
+    For what draws from nothing else: the first weights of a network, dropout, third-party code.
+
+    Args:
+        seed: The run's ``seeds.init``.
+    """
+    state = role_generator(seed, Role.INIT).initial_seed()
+    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
+    try:
+        with torch.random.fork_rng():
+            torch.manual_seed(state)
+            random.seed(state)
+            np.random.seed(state % 2**32)  # noqa: NPY002 - the global generator is the point
+            yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)  # noqa: NPY002

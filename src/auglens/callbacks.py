@@ -1,0 +1,156 @@
+"""Lightning callbacks: when things are written and shown. How is decided elsewhere."""
+
+import csv
+import time
+from pathlib import Path
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from auglens import run_figures
+from auglens.explain import Explainer
+from auglens.metrics.entropy import MapEntropy
+from auglens.module import ClassifierModule
+from auglens.tracking import log_images, log_metrics
+
+__all__ = ["EpochProgress", "History", "SaliencyMaps"]
+
+HISTORY_COLUMNS = ("epoch", "train_loss", "val_loss", "val_accuracy", "seconds")
+
+
+class History(Callback):
+    """Appends one row an epoch to ``history.csv``; epochs count from 1.
+
+    Args:
+        path: The file, begun anew.
+
+    Attributes:
+        rows: What was written so far.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: list[dict[str, float]] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the header."""
+        del trainer, pl_module
+        with self.path.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerow(HISTORY_COLUMNS)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        del trainer, pl_module
+        self._started = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the epoch's row.
+
+        Raises:
+            ValueError: If the training loss is not finite.
+        """
+        del pl_module
+        metrics = trainer.callback_metrics
+        row = {name: float(metrics[name]) for name in HISTORY_COLUMNS[1:-1]}
+        row = {"epoch": trainer.current_epoch + 1, **row}
+        row["seconds"] = time.perf_counter() - self._started
+        self.rows.append(row)
+        with self.path.open("a", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerow(row.values())
+        if not torch.isfinite(metrics["train_loss"]):
+            raise ValueError(
+                f"The training loss is {row['train_loss']} in epoch {row['epoch']}; a smaller "
+                "optimizer.lr or trainer.gradient_clip_val may help."
+            )
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch with the best validation accuracy, the earliest if tied."""
+        best = max(self.rows, key=lambda row: (row["val_accuracy"], -row["epoch"]))
+        return int(best["epoch"])
+
+
+class EpochProgress(Callback):
+    """A progress bar an epoch a step, on a terminal only.
+
+    Args:
+        label: What is being trained.
+        console: Where to draw.
+    """
+
+    def __init__(self, label: str, console: Console) -> None:
+        self.label = label
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("val {task.fields[accuracy]:.3f}"),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Show the bar."""
+        del pl_module
+        self.task = self.bar.add_task(self.label, total=trainer.max_epochs, accuracy=0.0)
+        self.bar.start()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Advance it."""
+        del pl_module
+        accuracy = float(trainer.callback_metrics["val_accuracy"])
+        self.bar.update(self.task, advance=1, accuracy=accuracy)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take it away."""
+        del trainer, pl_module
+        self.bar.stop()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Take it away."""
+        del trainer, pl_module, exception
+        self.bar.stop()
+
+
+class SaliencyMaps(Callback):
+    """Explains the probe once, with the best-validation weights.
+
+    Args:
+        explainer: Makes and writes the maps.
+        folder: The run folder.
+        figures: Whether PNG files are drawn too.
+    """
+
+    def __init__(self, explainer: Explainer, folder: Path, *, figures: bool) -> None:
+        self.explainer = explainer
+        self.folder = folder
+        self.figures = figures
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Explain, write, draw, log; nothing after the test of the last epoch's weights."""
+        if not isinstance(pl_module, ClassifierModule) or pl_module.tested_weights != "best":
+            return
+        for method, maps in self.explainer.explain(pl_module.net, self.folder).items():
+            self._show(trainer, method, maps)
+
+    def _show(self, trainer: Trainer, method: str, maps: Tensor) -> None:
+        mean_entropy = MapEntropy()
+        mean_entropy.update(maps)
+        log_metrics(trainer.loggers, {f"saliency/{method}/entropy": float(mean_entropy.compute())})
+        probe = self.explainer.probe
+        shown = run_figures.first_of_each_class(probe.labels)
+        panels = run_figures.map_panels(probe.images[shown].numpy(), maps[shown].numpy())
+        captions = [
+            f"class {int(probe.labels[index])}, image {int(probe.ids[index])}" for index in shown
+        ]
+        for kind, images in panels.items():
+            log_images(trainer.loggers, f"saliency/{method}/{kind}", images, captions)
+        if self.figures:
+            run_figures.write_map_figures(self.folder, method, probe.images, maps, shown, captions)

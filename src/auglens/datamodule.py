@@ -1,0 +1,187 @@
+"""The LightningDataModule: images in memory, read by whole batches. Receives its augmentation."""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from pytorch_lightning import LightningDataModule
+from torch import Tensor
+
+from auglens.augment.training_set import Augmentation, TrainingSet, build_training_set
+from auglens.datasets.spec import Split
+
+__all__ = ["EvalBatches", "ImageDataModule", "TrainBatches"]
+
+Batch = tuple[Tensor, Tensor]
+
+
+class TrainBatches:
+    """An endless shuffled walk over a set, cut into epochs of equally many batches.
+
+    Every sample is shown once before any is shown again; when the set is exhausted it is
+    reshuffled, also in the middle of a batch or an epoch. Each iteration continues the walk.
+
+    Args:
+        fetch: Makes a batch from sample positions ``int64 (batch_size,)``.
+        size: Samples in the set.
+        batch_size: Samples a batch.
+        steps: Batches an epoch.
+        generator: Source of the order.
+
+    Raises:
+        ValueError: If a size is below 1.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[Tensor], Batch],
+        *,
+        size: int,
+        batch_size: int,
+        steps: int,
+        generator: torch.Generator,
+    ) -> None:
+        if batch_size < 1 or steps < 1:
+            raise ValueError(
+                f"data.batch_size={batch_size} and data.steps_per_epoch={steps} must be at least 1."
+            )
+        self.fetch = fetch
+        self.size = size
+        self.batch_size = batch_size
+        self.steps = steps
+        self.generator = generator
+        self._queue = torch.empty(0, dtype=torch.long)
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[Batch]:
+        for _ in range(self.steps):
+            yield self.fetch(self._next_positions())
+
+    def _next_positions(self) -> Tensor:
+        while len(self._queue) < self.batch_size:
+            shuffled = torch.randperm(self.size, generator=self.generator)
+            self._queue = torch.cat([self._queue, shuffled])
+        positions, self._queue = self._queue[: self.batch_size], self._queue[self.batch_size :]
+        return positions
+
+
+class EvalBatches:
+    """All images of a split in order.
+
+    Args:
+        images: ``(N, C, H, W)`` in [0, 1].
+        labels: ``(N,)``.
+        batch_size: Images a batch; the last may be smaller.
+    """
+
+    def __init__(self, images: Tensor, labels: Tensor, *, batch_size: int) -> None:
+        if batch_size < 1:
+            raise ValueError(f"data.eval_batch_size={batch_size} must be at least 1.")
+        self.batches = list(
+            zip(torch.split(images, batch_size), torch.split(labels, batch_size), strict=True)
+        )
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return iter(self.batches)
+
+
+class ImageDataModule(LightningDataModule):
+    """Originals and their augmented copies for training, clean images for the rest.
+
+    Args:
+        originals: The training images.
+        labels: Their labels ``(N,)``; permuted ones under label randomisation.
+        val: Validation split.
+        test: Test split.
+        augmentation: Makes the copies.
+        copies: Augmented copies of each original.
+        keep_original: Whether the originals are trained on too.
+        online: Keep the originals only and draw a copy anew whenever it is shown.
+        batch_size: Samples a training batch.
+        steps_per_epoch: Training batches an epoch.
+        eval_batch_size: Images a validation or test batch.
+        augment_generator: Source of the augmentation's draws.
+        order_generator: Source of the order of samples.
+    """
+
+    def __init__(
+        self,
+        *,
+        originals: Split,
+        labels: Tensor,
+        val: Split,
+        test: Split,
+        augmentation: Augmentation,
+        copies: int,
+        keep_original: bool,
+        online: bool,
+        batch_size: int,
+        steps_per_epoch: int,
+        eval_batch_size: int,
+        augment_generator: torch.Generator,
+        order_generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.val = val
+        self.test = test
+        self.augmentation = augmentation
+        self.keep_original = keep_original
+        self.eval_batch_size = eval_batch_size
+        self.augment_generator = augment_generator
+        self.training_set = build_training_set(
+            originals.unit_images(),
+            labels,
+            augmentation=augmentation,
+            copies=0 if online else copies,
+            keep_original=online or keep_original,
+            generator=augment_generator,
+        )
+        self._train = TrainBatches(
+            self._fetch_online if online else self._fetch,
+            size=len(labels) * (copies + keep_original),
+            batch_size=batch_size,
+            steps=steps_per_epoch,
+            generator=order_generator,
+        )
+
+    def train_dataloader(self) -> TrainBatches:
+        """Shuffled batches of the training set, on the trainer's device."""
+        self.training_set = _moved(self.training_set, self._device)
+        return self._train
+
+    def val_dataloader(self) -> EvalBatches:
+        """The validation split in order, on the trainer's device."""
+        return self._eval(self.val)
+
+    def test_dataloader(self) -> EvalBatches:
+        """The test split in order, on the trainer's device."""
+        return self._eval(self.test)
+
+    @property
+    def _device(self) -> torch.device:
+        return self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+
+    def _eval(self, split: Split) -> EvalBatches:
+        images, labels = split.unit_images().to(self._device), split.labels.to(self._device)
+        return EvalBatches(images, labels, batch_size=self.eval_batch_size)
+
+    def _fetch(self, positions: Tensor) -> Batch:
+        positions = positions.to(self.training_set.images.device)
+        return self.training_set.images[positions], self.training_set.labels[positions]
+
+    def _fetch_online(self, positions: Tensor) -> Batch:
+        """Like :meth:`_fetch`, with copies drawn afresh; kept originals stay originals."""
+        count = len(self.training_set.labels)
+        sources, labels = self._fetch(positions % count)
+        copied = positions >= count if self.keep_original else torch.ones_like(positions).bool()
+        images = sources.clone()
+        images[copied] = self.augmentation(sources[copied], generator=self.augment_generator)
+        return images, labels
+
+
+def _moved(training_set: TrainingSet, device: torch.device) -> TrainingSet:
+    return TrainingSet(*(part.to(device) for part in vars(training_set).values()))

@@ -1,0 +1,161 @@
+"""One job of Hydra's: reuse a finished run or train a new one, and say how it ended."""
+
+import logging
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+
+from auglens import tracking
+from auglens.explain import check_probe, checkpoint_name, load_weights
+from auglens.records.run import (
+    RunRecord,
+    RunState,
+    find_record,
+    read_record,
+    run_folders,
+    write_record,
+    write_status,
+)
+from auglens.training import Components, build_components, build_network, train
+
+__all__ = ["run_job"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Where a job runs.
+
+    Attributes:
+        config: The resolved config as plain containers.
+        folder: The run folder.
+        sweep: The sweep folder; the run folder itself for a single run.
+        console: Where people read.
+    """
+
+    config: dict[str, Any]
+    folder: Path
+    sweep: Path
+    console: Console
+
+    @property
+    def name(self) -> str:
+        """What people and W&B call the run."""
+        return tracking.run_name(self.config)
+
+
+def run_job(cfg: DictConfig) -> float:
+    """Make one run complete; the return value is its test accuracy, NaN if it failed.
+
+    In a multirun a failure costs this job only, unless ``fail_fast``; a single run raises.
+    """
+    multirun = HydraConfig.get().mode is RunMode.MULTIRUN
+    config = OmegaConf.to_container(cfg, resolve=True)
+    folder = Path(cfg.paths.run_dir)
+    sweep = Path(HydraConfig.get().sweep.dir).absolute() if multirun else folder
+    job = Job(config, folder, sweep, Console())  # type: ignore[arg-type]
+    failed = True
+    try:
+        write_status(folder, RunState.RUNNING, phase="setup")
+        accuracy = _complete(job, multirun=multirun)
+        failed = False
+        return accuracy
+    except Exception as error:
+        log.exception("%s failed", job.name)
+        write_status(folder, RunState.FAILED, error=f"{type(error).__name__}: {error}")
+        if not multirun:
+            raise
+        job.console.print(f"[red]FAILED[/]  {job.name}: {error}", highlight=False, soft_wrap=True)
+        if cfg.fail_fast:
+            # The only thing that ends Hydra's basic launcher.
+            raise SystemExit(1) from error
+        return math.nan
+    except BaseException:
+        write_status(folder, RunState.INTERRUPTED)
+        raise
+    finally:
+        tracking.finish(failed=failed)
+
+
+def _complete(job: Job, *, multirun: bool) -> float:
+    components = build_components(job.config)
+    if multirun and components.inputs["trainer"]["world_size"] > 1:
+        raise ValueError(
+            f"trainer.devices={job.config['trainer']['devices']} in a sweep would run the whole "
+            "command in every process; use trainer.devices=1 and a launcher that runs several "
+            "jobs at a time."
+        )
+    _refuse_other_record(job.folder, components.identity)
+    lock = job.sweep / ".locks" / f"{components.identity[:16]}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):
+        finished = find_record(components.identity, _candidates(job))
+        if finished is not None:
+            return _reuse(job, components, finished)
+        return _train(job, components)
+
+
+def _train(job: Job, components: Components) -> float:
+    write_status(job.folder, RunState.RUNNING, phase="training", identity=components.identity)
+    tracked = tracking.TrackedRun(
+        name=job.name,
+        folder=job.folder,
+        sweep=tracking.sweep_name(job.sweep),
+        identity=components.identity,
+        config=job.config,
+    )
+    record = train(components, job.folder, tracked, job.console)
+    write_record(job.folder, record)
+    write_status(job.folder, RunState.COMPLETED, identity=components.identity)
+    job.console.print(_line(record, f"{record.seconds['total']:6.1f} s"), highlight=False)
+    return record.test_accuracy
+
+
+def _reuse(job: Job, components: Components, finished: Path) -> float:
+    """Train nothing; make the maps that the finished run lacks, in its own folder."""
+    record = read_record(finished)
+    added = components.explainer.missing(finished)
+    if added:
+        check_probe(finished, record, components.explainer.probe)
+        net = build_network(job.config, components.dataset.spec)
+        load_weights(net, finished / checkpoint_name(job.config))
+        components.explainer.explain(net, finished)
+    write_status(
+        job.folder, RunState.REUSED, identity=components.identity, run=str(finished.absolute())
+    )
+    note = f"reused{', explained by ' + ', '.join(added) if added else ''}"
+    job.console.print(_line(record, note), highlight=False)
+    return record.test_accuracy
+
+
+def _refuse_other_record(folder: Path, identity: str) -> None:
+    other = find_record(identity, [folder]) is None and (folder / "record.json").exists()
+    if other:
+        raise ValueError(
+            f"{folder} holds the record of another run (or a damaged one); use another "
+            "hydra.sweep.dir or hydra.run.dir, or delete that folder."
+        )
+
+
+def _candidates(job: Job) -> Iterable[Path]:
+    for sweep in (job.sweep, *map(Path, job.config["reuse"])):
+        yield from run_folders(sweep)
+
+
+def _line(record: RunRecord, note: str) -> str:
+    strength = "" if record.strength is None else f"s{record.strength:g}"
+    epochs = record.config["trainer"]["max_epochs"]
+    return (
+        f"{record.augment:<10} {strength:<5} seed {record.config['seed']:<3} "
+        f"best epoch {record.best_epoch:>3}/{epochs}  val {record.val_accuracy:.3f}  "
+        f"test {record.test_accuracy:.3f}  {note}"
+    )

@@ -1,0 +1,87 @@
+"""The LightningModule: one network, cross-entropy, accuracy. Knows no data and no saliency."""
+
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Optimizer
+from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
+
+from auglens.metrics.accuracy import accuracy, balanced_accuracy
+
+__all__ = ["Batch", "ClassifierModule", "OptimizerFactory", "TestedWeights"]
+
+Batch = tuple[Tensor, Tensor]
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+TestedWeights = Literal["last_epoch", "best"]
+
+
+class ClassifierModule(LightningModule):
+    """Trains and tests an image classifier.
+
+    Args:
+        net: Maps images ``(N, C, H, W)`` in [0, 1] to logits ``(N, K)``.
+        optimizer: Makes the optimiser of the parameters.
+        num_classes: Number of classes K.
+
+    Attributes:
+        tested_weights: Which weights the next test is of; named before any is seen.
+        test_confusions: Counts ``(K, K)`` of each test, by the weights tested.
+    """
+
+    def __init__(self, *, net: nn.Module, optimizer: OptimizerFactory, num_classes: int) -> None:
+        super().__init__()
+        self.net = net
+        self.optimizer = optimizer
+        # torchmetrics averages over classes unless told otherwise.
+        self.val_accuracy = MulticlassAccuracy(num_classes, average="micro")
+        self.test_confusion = MulticlassConfusionMatrix(num_classes)
+        self.tested_weights: TestedWeights = "best"
+        self.test_confusions: dict[TestedWeights, Tensor] = {}
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits ``(N, K)`` of images ``(N, C, H, W)`` in [0, 1]."""
+        logits: Tensor = self.net(images)
+        return logits
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Cross-entropy of one batch."""
+        del batch_idx
+        images, labels = batch
+        loss = F.cross_entropy(self(images), labels)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(labels))
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Loss and accuracy over the whole validation split."""
+        del batch_idx
+        images, labels = batch
+        logits = self(images)
+        self.val_accuracy.update(logits, labels)
+        self.log("val_loss", F.cross_entropy(logits, labels), batch_size=len(labels))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the accuracy the checkpoint is chosen by."""
+        self.log("val_accuracy", self.val_accuracy.compute())
+        self.val_accuracy.reset()
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Count predictions of one batch."""
+        del batch_idx
+        images, labels = batch
+        self.test_confusion.update(self(images), labels)
+
+    def on_test_epoch_end(self) -> None:
+        """Log the accuracies of the weights under test."""
+        confusion = self.test_confusion.compute().cpu()
+        self.test_confusion.reset()
+        self.test_confusions[self.tested_weights] = confusion
+        suffix = "" if self.tested_weights == "best" else "_last_epoch"
+        self.log(f"test_accuracy{suffix}", accuracy(confusion))
+        self.log(f"test_balanced_accuracy{suffix}", balanced_accuracy(confusion))
+
+    def configure_optimizers(self) -> Optimizer:
+        """The optimiser given, over all parameters."""
+        return self.optimizer(self.net.parameters())

@@ -1,0 +1,61 @@
+"""Reads what was measured after every epoch and averages it over seeds. Draws nothing."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from auglens.study.conditions import Group
+from auglens.study.load import Run
+
+__all__ = ["CURVES", "epochs_to_best", "read_histories", "summarise_curves"]
+
+CURVES = ("train_loss", "val_accuracy")
+SHARE_OF_BEST = 0.95
+
+
+def read_histories(groups: Sequence[Group]) -> tuple[pd.DataFrame, list[str]]:
+    """Every epoch of every run.
+
+    Returns:
+        One row an epoch with ``group, label, run, epoch, train_loss, val_accuracy``, and a line
+        for every history that cannot be read.
+    """
+    frames, damage = [], []
+    for group in groups:
+        for condition in group.conditions:
+            for run in condition.runs:
+                try:
+                    history = _read_history(run)
+                except (OSError, ValueError, KeyError) as error:
+                    damage.append(f"{run.name}: history.csv cannot be read: {error}")
+                    continue
+                frames.append(history.assign(group=group.name, label=condition.label, run=run.name))
+    columns = ["group", "label", "run", "epoch", *CURVES]
+    whole = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
+    return whole[columns], damage
+
+
+def summarise_curves(histories: pd.DataFrame) -> pd.DataFrame:
+    """Mean, smallest and largest value over seeds, one row a group, condition and epoch."""
+    grouped = histories.groupby(["group", "label", "epoch"], sort=False)
+    summary = grouped.agg(
+        n=("run", "size"),
+        **{f"{curve}_{how}": (curve, how) for curve in CURVES for how in ("mean", "min", "max")},
+    )
+    return summary.reset_index()
+
+
+def epochs_to_best(histories: pd.DataFrame) -> pd.DataFrame:
+    """Epochs until a run first has 95 % of its own best validation accuracy.
+
+    Returns:
+        One row a run: ``group, label, run, epochs``.
+    """
+    best = histories.groupby("run")["val_accuracy"].transform("max")
+    reached = histories[histories["val_accuracy"] >= SHARE_OF_BEST * best]
+    first = reached.groupby(["group", "label", "run"], sort=False)["epoch"].min()
+    return first.rename("epochs").reset_index()
+
+
+def _read_history(run: Run) -> pd.DataFrame:
+    return pd.read_csv(run.folder / "history.csv", float_precision="round_trip")[["epoch", *CURVES]]

@@ -1,0 +1,154 @@
+"""Picks what each figure shows out of tables and run folders. Draws nothing."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from auglens.records.files import read_arrays
+from auglens.records.run import read_map, read_probe
+from auglens.study.conditions import Condition, Group
+from auglens.study.figures import Distribution, Style
+from auglens.study.load import Run
+from auglens.study.mosaics import SaliencyPanels, TrainingSample
+
+__all__ = [
+    "condition_styles",
+    "correlation_points",
+    "distributions",
+    "first_seed_runs",
+    "saliency_panels",
+    "training_sample",
+]
+
+MOST_QUERY_IMAGES = 10
+NO_COPIES = "original"
+
+
+def condition_styles(group: Group) -> dict[str, Style]:
+    """How each condition of a group looks, in the order of the report."""
+    seen: dict[str, int] = {}
+    styles = {}
+    for condition in group.conditions:
+        rank = seen.get(condition.augment, 0)
+        seen[condition.augment] = rank + 1
+        styles[condition.label] = Style.of(condition.augment, rank)
+    return styles
+
+
+def distributions(
+    maps: pd.DataFrame, conditions: Sequence[Condition], measure: str
+) -> dict[str, Distribution]:
+    """Finite values of one measure by condition; conditions without any are left out.
+
+    Args:
+        maps: Rows of one method.
+        conditions: Whose runs are shown.
+        measure: Name of the column.
+    """
+    shown = {}
+    for condition in conditions:
+        own = maps[maps["run"].isin([run.name for run in condition.runs])]
+        values = own[measure].to_numpy(np.float64)
+        if np.isfinite(values).any():
+            means = own.groupby("run")[measure].mean().dropna().to_numpy(np.float64)
+            shown[condition.label] = Distribution(values[np.isfinite(values)], means)
+    return shown
+
+
+def correlation_points(
+    accuracies: pd.DataFrame, measures: pd.DataFrame, measure: str, labels: Sequence[str]
+) -> pd.DataFrame:
+    """One point a condition: mean and standard deviation over seeds on both axes.
+
+    Args:
+        accuracies: Rows of one group of the accuracy table.
+        measures: Rows of the same group and one method of the metric table.
+        measure: ``cc`` or ``kl``.
+        labels: Conditions to show.
+
+    Returns:
+        Columns ``label, x, x_sd, y, y_sd, val``.
+    """
+    own = measures[measures["measure"] == measure].set_index("label")
+    rows = accuracies.set_index("label")
+    kept = [label for label in labels if label in own.index and label in rows.index]
+    columns = {
+        "x": own.loc[kept, "mean"],
+        "x_sd": own.loc[kept, "sd"],
+        "y": rows.loc[kept, "test_accuracy_mean"],
+        "y_sd": rows.loc[kept, "test_accuracy_sd"],
+        "val": rows.loc[kept, "val_accuracy_mean"],
+    }
+    points = pd.DataFrame(columns, index=pd.Index(kept, name="label", dtype=object))
+    return points.dropna(subset=["x", "y"]).reset_index()
+
+
+def first_seed_runs(group: Group) -> dict[str, Run]:
+    """Of each condition the run with the group's smallest seed, or else its own smallest."""
+    smallest = min(_seed(run) for run in group.runs)
+    chosen = {}
+    for condition in group.conditions:
+        run = min(condition.runs, key=_seed)
+        seed = _seed(run)
+        label = condition.label if seed == smallest else f"{condition.label} (seed {seed})"
+        chosen[label] = run
+    return chosen
+
+
+def training_sample(runs: Mapping[str, Run]) -> TrainingSample:
+    """The stored training images of the first run, as every run's set holds them.
+
+    Sets that were drawn from other images are left out.
+
+    Args:
+        runs: By label.
+
+    Raises:
+        OSError: If a sample is absent.
+        KeyError: If it lacks an array.
+    """
+    samples = {label: read_arrays(run.folder / "samples.npz") for label, run in runs.items()}
+    first = next(iter(samples.values()))
+    rows: dict[str, NDArray[np.floating]] = {NO_COPIES: first["originals"]}
+    for label, sample in samples.items():
+        if np.array_equal(sample["ids"], first["ids"]):
+            copies = sample["augmented"]
+            rows[label] = copies[:, 0] if copies.shape[1] else sample["originals"]
+    return TrainingSample(rows, tuple(f"class {label}" for label in first["labels"]))
+
+
+def saliency_panels(runs: Mapping[str, Run], method: str) -> SaliencyPanels:
+    """The first query image of each class with every run's map of it.
+
+    Runs without such maps of the same images are left out; at most ten classes are shown.
+
+    Args:
+        runs: By label.
+        method: Name of the saliency method.
+
+    Raises:
+        RecordError: If the maps of a run are damaged.
+    """
+    holding = {
+        label: run
+        for label, run in runs.items()
+        if (run.folder / "saliency" / f"{method}.npz").is_file()
+    }
+    first = next(iter(holding.values()))
+    probe = read_probe(first.folder)
+    _, places = np.unique(probe.labels, return_index=True)
+    places = places[:MOST_QUERY_IMAGES]
+    maps = {}
+    for label, run in holding.items():
+        own, probe_ids, _ = read_map(run.folder, method)
+        if np.array_equal(probe_ids, probe.probe_ids):
+            maps[label] = own[places]
+    names = first.record.config["dataset"]["class_names"]
+    titles = tuple(str(names[label]) for label in probe.labels[places])
+    return SaliencyPanels(probe.images[places], titles, maps, method)
+
+
+def _seed(run: Run) -> int:
+    return int(run.record.config["seed"])

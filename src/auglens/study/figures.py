@@ -1,0 +1,255 @@
+"""Draws curves, distributions and correlations (Figures 2, 3, 5 and 6). Computes no statistics."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from auglens.study.palette import hex_colour, line_style
+from auglens.study.statistics import RankCorrelation
+
+__all__ = [
+    "Distribution",
+    "Style",
+    "correlation_figure",
+    "draw_curves",
+    "draw_distributions",
+    "draw_points",
+    "entropy_figure",
+    "similarity_figure",
+    "training_figure",
+]
+
+PERCENTILES = (5, 95)
+# Means of 200 pairs of independent half-normal maps of 28 x 28 pixels.
+UNRELATED = {"cc": -0.002, "kl": 0.695}
+AXIS_TITLES = {
+    "cc": "CC with the baseline's map",
+    "kl": "KL(baseline || model), nats",
+    "entropy": "spatial entropy, nats",
+    "effective_area": "effective area, share of the image",
+    "train_loss": "training loss, nats",
+    "val_accuracy": "validation accuracy",
+    "test_accuracy": "test accuracy",
+}
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a condition looks: its colour is the augmentation's, its line tells strengths apart."""
+
+    colour: str
+    line: str
+
+    @classmethod
+    def of(cls, augment: str, rank: int) -> "Style":
+        """Style of the ``rank``-th strength of an augmentation, counted from 0."""
+        return cls(hex_colour(augment), line_style(rank))
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """One measure of one condition.
+
+    Attributes:
+        values: One a map, all runs together, finite.
+        run_means: One a run.
+    """
+
+    values: NDArray[np.float64]
+    run_means: NDArray[np.float64]
+
+
+def training_figure(summary: pd.DataFrame, styles: Mapping[str, Style]) -> Figure:
+    """Figure 2: training loss and validation accuracy over the epochs."""
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    draw_curves(summary, left, quantity="train_loss", styles=styles)
+    draw_curves(summary, right, quantity="val_accuracy", styles=styles)
+    handles, labels = left.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", fontsize=8, frameon=False)
+    return figure
+
+
+def entropy_figure(
+    entropies: Mapping[str, Distribution],
+    areas: Mapping[str, Distribution],
+    *,
+    styles: Mapping[str, Style],
+    method: str,
+) -> Figure:
+    """Figure 3: how spread out the maps of each model are."""
+    figure, axes = _pair(len(entropies))
+    draw_distributions(entropies, axes[0], measure="entropy", styles=styles)
+    draw_distributions(areas, axes[1], measure="effective_area", styles=styles)
+    figure.suptitle(f"Entropy of the saliency maps ({method})", fontsize=10)
+    return figure
+
+
+def similarity_figure(
+    similarities: Mapping[str, Mapping[str, Distribution]],
+    floors: Mapping[str, Distribution],
+    *,
+    styles: Mapping[str, Style],
+    method: str,
+) -> Figure:
+    """Figure 5: CC and KL against the baseline of the same seed.
+
+    Args:
+        similarities: By measure, then by condition.
+        floors: By measure: the order-only floor, if there are such runs.
+        styles: By condition.
+        method: That made the maps.
+    """
+    figure, axes = _pair(len(next(iter(similarities.values()))))
+    for ax, (measure, by_label) in zip(axes, similarities.items(), strict=True):
+        draw_distributions(by_label, ax, measure=measure, styles=styles)
+        ax.axhline(UNRELATED[measure], color="grey", linewidth=1, label="unrelated maps")
+        if measure in floors:
+            _draw_floor(floors[measure], ax)
+        ax.legend(fontsize=7, frameon=False)
+    title = f"Maps ({method}) compared with the baseline's (none), same-seed pairing"
+    figure.suptitle(title, fontsize=10)
+    return figure
+
+
+def correlation_figure(
+    points: Mapping[str, pd.DataFrame],
+    correlations: Mapping[str, RankCorrelation],
+    *,
+    styles: Mapping[str, Style],
+    note: str,
+) -> Figure:
+    """Figure 6: similarity to the baseline against test accuracy.
+
+    Args:
+        points: By measure: one row a condition, as :func:`draw_points` takes them.
+        correlations: By measure.
+        styles: By condition.
+        note: What the reader must know about the points.
+    """
+    figure, axes = _pair(0)
+    for ax, (measure, frame) in zip(axes, points.items(), strict=True):
+        draw_points(frame, ax, measure=measure, styles=styles)
+        ax.set_title(_describe(correlations[measure]), fontsize=9)
+    figure.suptitle(f"Similarity to the baseline against test accuracy{note}", fontsize=10)
+    return figure
+
+
+def draw_curves(
+    summary: pd.DataFrame, ax: Axes, *, quantity: str, styles: Mapping[str, Style]
+) -> Axes:
+    """One line a condition, with the range over its seeds as a band.
+
+    Args:
+        summary: Columns ``label, epoch, n`` and ``<quantity>_mean``, ``_min`` and ``_max``.
+        ax: Where to draw.
+        quantity: ``train_loss`` or ``val_accuracy``.
+        styles: By condition; only these are drawn, in this order.
+    """
+    for label, style in styles.items():
+        line = summary[summary["label"] == label]
+        if line.empty:
+            continue
+        epochs, n = line["epoch"].to_numpy(), int(line["n"].max())
+        ax.plot(
+            epochs,
+            line[f"{quantity}_mean"].to_numpy(),
+            color=style.colour,
+            linestyle=style.line,
+            linewidth=1.4,
+            label=f"{label} (n = {n})",
+        )
+        if n > 1:
+            low, high = line[f"{quantity}_min"].to_numpy(), line[f"{quantity}_max"].to_numpy()
+            ax.fill_between(epochs, low, high, color=style.colour, alpha=0.15, linewidth=0)
+    several = int(summary["n"].max()) > 1
+    ax.set_title(f"{AXIS_TITLES[quantity]}{', mean and range of seeds' if several else ''}")
+    ax.set_xlabel("epoch")
+    ax.set_ylabel(AXIS_TITLES[quantity])
+    return _plain(ax)
+
+
+def draw_distributions(
+    distributions: Mapping[str, Distribution],
+    ax: Axes,
+    *,
+    measure: str,
+    styles: Mapping[str, Style],
+) -> Axes:
+    """A box a condition over its maps (quartiles; whiskers 5 to 95 %), a dot a run's mean."""
+    labels = list(distributions)
+    boxes = ax.boxplot(
+        [one.values for one in distributions.values()],
+        tick_labels=labels,
+        whis=PERCENTILES,
+        showfliers=False,
+        patch_artist=True,
+        widths=0.6,
+        medianprops={"color": "black"},
+    )
+    for box, label in zip(boxes["boxes"], labels, strict=True):
+        box.set(facecolor=styles[label].colour, alpha=0.55)
+    for place, one in enumerate(distributions.values(), start=1):
+        ax.plot(np.full(len(one.run_means), place), one.run_means, "k.", markersize=5)
+    ax.set_ylabel(AXIS_TITLES[measure])
+    ax.tick_params(axis="x", labelrotation=45 if len(labels) > 4 else 0)
+    return _plain(ax)
+
+
+def draw_points(
+    frame: pd.DataFrame, ax: Axes, *, measure: str, styles: Mapping[str, Style]
+) -> Axes:
+    """One point a condition, with bars of one standard deviation over seeds.
+
+    Args:
+        frame: Columns ``label, x, x_sd, y, y_sd``; a missing deviation draws no bar.
+        ax: Where to draw.
+        measure: ``cc`` or ``kl``.
+        styles: By condition.
+    """
+    for row in frame.fillna({"x_sd": 0.0, "y_sd": 0.0}).itertuples():
+        label = str(row.label)
+        colour = styles[label].colour
+        ax.errorbar(row.x, row.y, xerr=row.x_sd, yerr=row.y_sd, fmt="o", color=colour, elinewidth=1)
+        ax.annotate(label, (row.x, row.y), xytext=(5, 4), textcoords="offset points", fontsize=8)
+    ax.set_xlabel(f"mean {AXIS_TITLES[measure]}")
+    ax.set_ylabel(AXIS_TITLES["test_accuracy"])
+    ax.margins(0.15)
+    return _plain(ax)
+
+
+def _draw_floor(floor: Distribution, ax: Axes) -> None:
+    middle = float(floor.run_means.mean())
+    ax.axhline(middle, color=hex_colour("duplicate"), linestyle="--", label="order-only floor")
+    if len(floor.run_means) > 1:
+        low, high = floor.run_means.min(), floor.run_means.max()
+        ax.axhspan(low, high, color=hex_colour("duplicate"), alpha=0.15, linewidth=0)
+
+
+def _describe(correlation: RankCorrelation) -> str:
+    if correlation.critical is None:
+        needed = "critical value not worked out for n > 8"
+    elif correlation.critical > 1:
+        needed = "no value could be significant"
+    else:
+        needed = f"5 % two-sided needs |rho| of {correlation.critical:.3f}"
+    rho = "undefined" if np.isnan(correlation.rho) else f"{correlation.rho:.3f}"
+    return f"Spearman rho {rho}, n = {correlation.n}; {needed}"
+
+
+def _pair(num_labels: int) -> tuple[Figure, Sequence[Axes]]:
+    figure = Figure(figsize=(max(9.0, 0.9 * num_labels + 3), 3.8), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    return figure, (left, right)
+
+
+def _plain(ax: Axes) -> Axes:
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(alpha=0.25, linewidth=0.5)
+    ax.tick_params(labelsize=8)
+    return ax

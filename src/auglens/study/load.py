@@ -1,0 +1,166 @@
+"""Finds the runs of sweeps, finished and not. Reads records and statuses; concludes nothing."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from auglens.records.run import (
+    RecordError,
+    RunRecord,
+    RunState,
+    read_record,
+    read_status,
+    run_folders,
+)
+
+__all__ = ["Loaded", "Run", "StudyError", "Unfinished", "load_sweeps"]
+
+DAMAGED = "DAMAGED"
+
+
+class StudyError(ValueError):
+    """There is nothing a report could be built from, or nowhere to put it."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A complete run.
+
+    Attributes:
+        name: Of its folder; with the sweep's name before it where sweeps are joined.
+        folder: Where its record lies.
+        record: Read from there, valid.
+        borrowed: Whether it was found through a REUSED folder that points to it.
+    """
+
+    name: str
+    folder: Path
+    record: RunRecord
+    borrowed: bool = False
+
+    @property
+    def permuted(self) -> bool:
+        """Whether it was trained on permuted labels, so that it is no result."""
+        return bool(self.record.inputs["data"].get("permute_train_labels", False))
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A folder without a valid record, and why.
+
+    Attributes:
+        name: As for :class:`Run`.
+        folder: The run folder.
+        status: The word of ``status.json``, or DAMAGED.
+        error: What went wrong, as far as it is known.
+        identity: Of the run it would have been, if known.
+    """
+
+    name: str
+    folder: Path
+    status: str
+    error: str
+    identity: str | None
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """All that was found, in the order of the folders.
+
+    Attributes:
+        entries: One an identity, and every unfinished folder.
+        repeated: Names of folders left out because another one holds the same identity complete.
+    """
+
+    entries: tuple[Run | Unfinished, ...]
+    repeated: tuple[str, ...]
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The complete ones."""
+        return tuple(entry for entry in self.entries if isinstance(entry, Run))
+
+    @property
+    def results(self) -> tuple[Run, ...]:
+        """The complete ones that were trained on the true labels."""
+        return tuple(run for run in self.runs if not run.permuted)
+
+    @property
+    def unfinished(self) -> tuple[Unfinished, ...]:
+        """The others."""
+        return tuple(entry for entry in self.entries if isinstance(entry, Unfinished))
+
+
+def load_sweeps(sweeps: Sequence[Path]) -> Loaded:
+    """Read every run folder of the sweep folders.
+
+    A run counts once however often it was run or reused: the first folder that holds its record
+    is taken. A folder that failed is left out only if its identity is complete elsewhere.
+
+    Args:
+        sweeps: Sweep folders, or folders of single runs.
+
+    Raises:
+        StudyError: If a folder does not exist or no run in any of them is complete.
+    """
+    found = [_read(name, folder) for name, folder in _named_folders(sweeps)]
+    chosen: dict[str, Run] = {}
+    runs = [entry for entry in found if isinstance(entry, Run)]
+    for run in sorted(runs, key=lambda run: run.borrowed):
+        chosen.setdefault(run.record.identity, run)
+    if not chosen:
+        looked = ", ".join(str(sweep) for sweep in sweeps)
+        raise StudyError(f"No complete run in {looked} ({len(found)} run folders, none finished).")
+    kept = [entry for entry in found if _is_kept(entry, chosen)]
+    names = {entry.name for entry in kept}
+    return Loaded(tuple(kept), tuple(entry.name for entry in found if entry.name not in names))
+
+
+def _is_kept(entry: Run | Unfinished, chosen: dict[str, Run]) -> bool:
+    if isinstance(entry, Run):
+        return chosen[entry.record.identity] is entry
+    return entry.identity not in chosen
+
+
+def _named_folders(sweeps: Sequence[Path]) -> list[tuple[str, Path]]:
+    distinct = {sweep.resolve(): sweep for sweep in reversed(sweeps)}
+    ordered = [sweep for sweep in dict.fromkeys(sweeps) if distinct[sweep.resolve()] == sweep]
+    for sweep in ordered:
+        if not sweep.is_dir():
+            raise StudyError(f"There is no folder {sweep}.")
+    folders = [(sweep, folder) for sweep in ordered for folder in run_folders(sweep)]
+    if len(ordered) < 2:
+        return [(folder.resolve().name, folder) for _, folder in folders]
+    names = ["/".join(folder.resolve().parts[-2:]) for _, folder in folders]
+    repeated = {name for name, count in Counter(names).items() if count > 1}
+    return [
+        (folder.as_posix() if name in repeated else name, folder)
+        for name, (_, folder) in zip(names, folders, strict=True)
+    ]
+
+
+def _read(name: str, folder: Path) -> Run | Unfinished:
+    try:
+        return Run(name, folder, read_record(folder))
+    except RecordError as error:
+        damage = str(error)
+    status = read_status(folder)
+    state = str(status.get("state", DAMAGED))
+    identity = str(status["identity"]) if status.get("identity") else None
+    if state == RunState.REUSED:
+        return _follow(name, folder, str(status.get("run", "")), identity)
+    if state == RunState.COMPLETED or (folder / "record.json").exists():
+        state = DAMAGED
+    reason = damage if state == DAMAGED else str(status.get("error") or "no error was written down")
+    return Unfinished(name, folder, state, reason, identity)
+
+
+def _follow(name: str, folder: Path, original: str, identity: str | None) -> Run | Unfinished:
+    target = folder.parent / original
+    try:
+        return Run(name, target, read_record(target), borrowed=True)
+    except RecordError as error:
+        return Unfinished(
+            name, folder, DAMAGED, f"reuses a run that is not there: {error}", identity
+        )

@@ -1,0 +1,262 @@
+"""Weights & Biases and other loggers: a mirror of the local files. Imports wandb only if used."""
+
+import logging
+import netrc
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
+
+import numpy as np
+from numpy.typing import NDArray
+from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
+
+from auglens.records.identity import digest
+from auglens.records.run import RecordError, read_record, run_folders
+
+if TYPE_CHECKING:
+    from auglens.study import Study
+
+__all__ = [
+    "TrackedRun",
+    "csv_logger",
+    "finish",
+    "log_images",
+    "log_metrics",
+    "mirror_study",
+    "no_logger",
+    "resolve_mode",
+    "run_name",
+    "sweep_name",
+    "wandb_logger",
+]
+
+MODES = ("online", "offline", "disabled")
+DEFAULT_HOST = "https://api.wandb.ai"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrackedRun:
+    """What a logger is told about a run.
+
+    Attributes:
+        name: ``<augment>-s<strength>-seed<seed>``.
+        folder: The run folder.
+        sweep: Name of the sweep, the group of its runs.
+        identity: Of the run.
+        config: The whole resolved config, plain values only.
+    """
+
+    name: str
+    folder: Path
+    sweep: str
+    identity: str
+    config: Mapping[str, Any]
+
+    @property
+    def wandb_id(self) -> str:
+        """The same for the same run of the same sweep, whoever opens it."""
+        return digest([self.sweep, self.identity])[:16]
+
+
+def wandb_logger(
+    run: TrackedRun, *, project: str, entity: str | None, mode: str | None
+) -> list[Logger]:
+    """One W&B run a job, its files in the run folder.
+
+    Raises:
+        ValueError: If ``mode`` is none W&B knows.
+    """
+    import wandb
+
+    # Lightning's own call of wandb.init passes an argument that W&B warns of.
+    settings = wandb_settings(run, project=project, entity=entity, mode=mode)
+    opened = wandb.init(config=dict(run.config), **settings)
+    opened.define_metric("epoch")
+    opened.define_metric("*", step_metric="epoch", step_sync=True)
+    return [WandbLogger(experiment=opened)]
+
+
+def wandb_settings(
+    run: TrackedRun, *, project: str, entity: str | None, mode: str | None
+) -> dict[str, Any]:
+    """Arguments of ``wandb.init`` that open ``run``, the first time and again."""
+    import wandb
+
+    return {
+        "project": project,
+        "entity": entity,
+        "mode": resolve_mode(mode),
+        "id": run.wandb_id,
+        "name": run.name,
+        "group": run.sweep,
+        "job_type": "train",
+        "dir": str(run.folder),
+        "resume": "allow",
+        "settings": wandb.Settings(silent=True, console="off"),
+    }
+
+
+def csv_logger(run: TrackedRun) -> list[Logger]:
+    """Lightning's CSV files in ``csv/`` of the run folder."""
+    return [CSVLogger(run.folder, name="csv", version="")]
+
+
+def no_logger(run: TrackedRun) -> list[Logger]:
+    """No logger at all."""
+    del run
+    return []
+
+
+def resolve_mode(mode: str | None) -> str:
+    """Decide once between online and offline, so that W&B never asks.
+
+    Args:
+        mode: A W&B mode, or None: online with an API key (``WANDB_API_KEY`` or netrc), else
+            offline.
+
+    Raises:
+        ValueError: If ``mode`` is none W&B knows.
+    """
+    if mode is None:
+        return "online" if _has_api_key() else "offline"
+    if mode not in MODES:
+        raise ValueError(f"logger.mode={mode!r} is not one of {list(MODES)}, nor null.")
+    return mode
+
+
+def mirror_study(study: "Study", sweep: Path) -> None:
+    """Add each run's similarity to its W&B summary, and the study as a run of the group.
+
+    Runs are found by their ids; only those that this sweep trained with W&B are opened. The first
+    saliency method has ``similarity/<measure>``, further ones ``similarity/<method>/<measure>``.
+
+    Args:
+        study: What was built from the sweep.
+        sweep: The sweep folder.
+    """
+    tracked = [folder for folder in run_folders(sweep) if _uses_wandb(folder)]
+    for folder in tracked:
+        similarity = study.similarity.get(folder)
+        if similarity:
+            with _opened(_settings_of(folder, sweep)) as run:
+                run.summary.update(_similarity_summary(similarity))
+    if tracked:
+        settings = _settings_of(tracked[0], sweep)
+        name = sweep_name(sweep)
+        settings |= {
+            "id": digest([name, "study"])[:16],
+            "name": f"study-{name}",
+            "job_type": "study",
+            "dir": str(sweep),
+        }
+        with _opened(settings) as run:
+            _log_study(run, study)
+
+
+def sweep_name(sweep: Path) -> str:
+    """Date and time of a sweep folder: W&B's group."""
+    return f"{sweep.parent.name}/{sweep.name}"
+
+
+def log_metrics(loggers: Sequence[Logger], metrics: Mapping[str, float]) -> None:
+    """Log numbers to every logger."""
+    for logger in loggers:
+        logger.log_metrics(dict(metrics))
+
+
+def log_images(
+    loggers: Sequence[Logger],
+    key: str,
+    images: Sequence[NDArray[np.floating]],
+    captions: Sequence[str],
+) -> None:
+    """Log RGB images ``(H, W, 3)`` in [0, 1] to the loggers that take images: W&B's."""
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            bytes_ = [(255 * np.clip(image, 0, 1)).round().astype(np.uint8) for image in images]
+            logger.log_image(key, bytes_, caption=list(captions))
+
+
+def finish(*, failed: bool) -> None:
+    """End the open W&B run, if any, so that the next job does not continue it."""
+    wandb = sys.modules.get("wandb")
+    if wandb is not None and getattr(wandb, "run", None) is not None:
+        wandb.finish(exit_code=int(failed))
+
+
+@contextmanager
+def _opened(settings: Mapping[str, Any]) -> Iterator[Any]:
+    import wandb
+
+    run = wandb.init(**settings)
+    try:
+        yield run
+    finally:
+        run.finish()
+
+
+def _similarity_summary(similarity: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    summary = {}
+    for position, (method, measures) in enumerate(similarity.items()):
+        prefix = "similarity" if position == 0 else f"similarity/{method}"
+        summary |= {f"{prefix}/{name}": value for name, value in measures.items()}
+    return summary
+
+
+def _log_study(run: Any, study: "Study") -> None:  # noqa: ANN401 - a wandb run
+    import wandb
+
+    figures = sorted((study.report.parent / "figures").glob("*.png"))
+    tables = {
+        f"tables/{name}": wandb.Table(dataframe=frame.astype(object).where(frame.notna(), None))
+        for name, frame in (("runs", study.runs), ("table1", study.table1))
+    }
+    images = {f"figures/{path.stem}": wandb.Image(str(path)) for path in figures}
+    run.log({**tables, **images})
+    run.save(str(study.report), base_path=str(study.report.parent), policy="now")
+
+
+def _uses_wandb(folder: Path) -> bool:
+    try:
+        logger = read_record(folder).config["logger"]
+    except RecordError:
+        return False
+    return bool(logger["_target_"] == f"{__name__}.wandb_logger")
+
+
+def _settings_of(folder: Path, sweep: Path) -> dict[str, Any]:
+    """Arguments of ``wandb.init`` that re-open the run of a folder."""
+    record = read_record(folder)
+    keys = ("project", "entity", "mode")
+    run = TrackedRun(
+        name=run_name(record.config),
+        folder=folder,
+        sweep=sweep_name(sweep),
+        identity=record.identity,
+        config=record.config,
+    )
+    return wandb_settings(run, **{key: record.config["logger"][key] for key in keys})
+
+
+def run_name(config: Mapping[str, Any]) -> str:
+    """``<augment>-s<strength>-seed<seed>``."""
+    augment = config["augment"]
+    return f"{augment['name']}-s{augment['strength']}-seed{config['seed']}"
+
+
+def _has_api_key() -> bool:
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    host = urlparse(os.environ.get("WANDB_BASE_URL", DEFAULT_HOST)).hostname or ""
+    path = Path(os.environ.get("NETRC", "~/.netrc")).expanduser()
+    try:
+        return netrc.netrc(path).authenticators(host) is not None
+    except (OSError, netrc.NetrcParseError):
+        return False

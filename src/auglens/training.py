@@ -1,0 +1,386 @@
+"""Builds one run from its config and trains it. The only reader of the training config."""
+
+import shutil
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
+from rich.console import Console
+from torch import Tensor
+
+from auglens import provenance, run_figures
+from auglens.augment.training_set import Augmentation, build_training_set
+from auglens.callbacks import EpochProgress, History, SaliencyMaps
+from auglens.datamodule import ImageDataModule
+from auglens.datasets.spec import ImageDataset, ImageSpec, Split
+from auglens.datasets.splits import balanced_probe, balanced_subset
+from auglens.explain import LAST_CHECKPOINT, Explainer, ProbeImages, checkpoint_name
+from auglens.metrics.accuracy import accuracy, balanced_accuracy
+from auglens.models.normalized import NormalizedNetwork
+from auglens.module import ClassifierModule
+from auglens.records.files import write_arrays
+from auglens.records.identity import digest, identity_inputs
+from auglens.records.run import RunRecord
+from auglens.seeding import Role, role_generator, seeded_globals
+from auglens.tracking import TrackedRun
+
+__all__ = ["Components", "build_components", "build_network", "train"]
+
+Config = Mapping[str, Any]
+UNFINISHED = ".checkpoints"
+NUM_SAMPLES = 5
+DATA_MODES = ("static", "online")
+PROBE_TARGETS = ("true_class", "predicted_class")
+
+
+@dataclass(frozen=True)
+class Components:
+    """Everything of a run that exists, and was checked, before its training starts.
+
+    Attributes:
+        config: The resolved config.
+        inputs: What identifies the run.
+        dataset: Its data set.
+        originals: Its training images.
+        labels: Their labels ``(N,)``, permuted under label randomisation.
+        augmentation: Makes copies of the originals.
+        explainer: Makes its maps.
+    """
+
+    config: Config
+    inputs: dict[str, Any]
+    dataset: ImageDataset
+    originals: Split
+    labels: Tensor
+    augmentation: Augmentation
+    explainer: Explainer
+
+    @property
+    def identity(self) -> str:
+        """Hash of the inputs."""
+        return self.explainer.identity
+
+
+@dataclass
+class PhaseClock:
+    """Wall time by phase.
+
+    Attributes:
+        seconds: Of each phase so far.
+    """
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time what happens inside."""
+        started = time.perf_counter()
+        yield
+        self.seconds[name] = time.perf_counter() - started
+
+
+def build_components(config: Config) -> Components:
+    """Load the data and build what a run needs.
+
+    Args:
+        config: The resolved config as plain containers.
+
+    Raises:
+        ValueError: If a setting cannot work; the message names its key.
+    """
+    _check(config)
+    torch.set_num_threads(config["num_threads"])
+    inputs = identity_inputs(config, **_hardware(config["trainer"]))
+    dataset = _dataset(config)
+    originals, labels = _training_images(config, dataset)
+    return Components(
+        config=config,
+        inputs=inputs,
+        dataset=dataset,
+        originals=originals,
+        labels=labels,
+        augmentation=_built(config["augment"]["transform"]),
+        explainer=_explainer(config, dataset, digest(inputs)),
+    )
+
+
+def build_network(config: Config, spec: ImageSpec) -> NormalizedNetwork:
+    """The network of the config with its first weights, for images like ``spec``'s."""
+    with seeded_globals(config["seeds"]["init"]):
+        net = _built(config["model"]["net"])(
+            in_channels=spec.channels,
+            height=spec.height,
+            width=spec.width,
+            num_classes=len(spec.class_names),
+        )
+    return NormalizedNetwork(net, mean=spec.mean, std=spec.std)
+
+
+def train(run: Components, folder: Path, tracked: TrackedRun, console: Console) -> RunRecord:
+    """Train, test and explain one network; everything but the record is in ``folder`` then.
+
+    Args:
+        run: What to train.
+        folder: The run folder.
+        tracked: What loggers are told.
+        console: Where progress is shown.
+    """
+    started = time.perf_counter()
+    clock = PhaseClock()
+    with seeded_globals(run.config["seeds"]["init"]), warnings.catch_warnings():
+        # https://github.com/Lightning-AI/pytorch-lightning/issues/21326
+        warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
+        with clock.phase("augment"):
+            data = _datamodule(run)
+            _write_samples(run, data, folder)
+        module = _module(run)
+        history = History(folder / "history.csv")
+        trainer = _trainer(run, folder, tracked, [history, EpochProgress(tracked.name, console)])
+        with clock.phase("fit"):
+            trainer.fit(module, datamodule=data)
+        _keep_checkpoints(folder)
+        _test(run, trainer, module, data, folder, clock)
+    clock.seconds["total"] = time.perf_counter() - started
+    return _record(run, module, history, clock)
+
+
+def _test(
+    run: Components,
+    trainer: Trainer,
+    module: ClassifierModule,
+    data: ImageDataModule,
+    folder: Path,
+    clock: PhaseClock,
+) -> None:
+    """Test the last epoch's weights, then the model's; the latter are explained."""
+    with clock.phase("test_last_epoch"):
+        module.tested_weights = "last_epoch"
+        trainer.test(module, datamodule=data, verbose=False)
+    with clock.phase("test_and_explain"):
+        module.tested_weights = "best"
+        trainer.test(
+            module,
+            datamodule=data,
+            ckpt_path=folder / checkpoint_name(run.config),
+            verbose=False,
+            weights_only=True,
+        )
+
+
+def _check(config: Config) -> None:
+    """Refuse what no part below would.
+
+    Raises:
+        ValueError: Naming the key, the value and what is allowed.
+    """
+    for key, value, allowed in (
+        ("data.mode", config["data"]["mode"], DATA_MODES),
+        ("probe.target", config["probe"]["target"], PROBE_TARGETS),
+    ):
+        if value not in allowed:
+            raise ValueError(f"{key}={value!r} is not one of {list(allowed)}.")
+    if not isinstance(config["num_threads"], int) or config["num_threads"] < 1:
+        raise ValueError(f"num_threads={config['num_threads']!r} must be a whole number above 0.")
+    if not config["saliency"]["methods"]:
+        raise ValueError("saliency=[] explains nothing; name at least one method.")
+
+
+def _hardware(trainer: Config) -> dict[str, Any]:
+    """What the accelerator setting resolves to on this machine."""
+    probe = Trainer(accelerator=trainer["accelerator"], devices=trainer["devices"], barebones=True)
+    return {"accelerator": probe.strategy.root_device.type, "world_size": probe.world_size}
+
+
+def _dataset(config: Config) -> ImageDataset:
+    node = config["dataset"]
+    return _loaded_once(digest(node), config["paths"]["data_dir"], _Hidden(node))
+
+
+@dataclass(frozen=True)
+class _Hidden:
+    """A value that takes no part in comparing cache keys."""
+
+    value: Any = field(compare=False)
+
+
+@lru_cache(maxsize=1)
+def _loaded_once(identity: str, data_dir: str, node: _Hidden) -> ImageDataset:
+    """All runs of a process share one copy of a data set."""
+    del identity
+    dataset: ImageDataset = _built(node.value)(data_dir=Path(data_dir).absolute())
+    return dataset
+
+
+def _training_images(config: Config, dataset: ImageDataset) -> tuple[Split, Tensor]:
+    generator = role_generator(config["seeds"]["data"], Role.DATA)
+    chosen = balanced_subset(
+        dataset.pool.labels,
+        config["data"]["train_size"],
+        num_classes=len(dataset.spec.class_names),
+        generator=generator,
+    )
+    originals = dataset.pool[chosen]
+    if not config["data"]["permute_train_labels"]:
+        return originals, originals.labels
+    return originals, originals.labels[torch.randperm(len(originals), generator=generator)]
+
+
+def _explainer(config: Config, dataset: ImageDataset, identity: str) -> Explainer:
+    chosen = balanced_probe(
+        dataset.test.labels,
+        config["probe"]["size"],
+        num_classes=len(dataset.spec.class_names),
+        split_seed=config["dataset"]["split_seed"],
+    )
+    probe = dataset.test[chosen]
+    settings = config["saliency"]["methods"]
+    return Explainer(
+        probe=ProbeImages(probe.unit_images(), probe.labels, probe.ids),
+        methods={name: _built(node) for name, node in settings.items()},
+        settings=settings,
+        target=config["probe"]["target"],
+        seed=config["seeds"]["explain"],
+        identity=identity,
+    )
+
+
+def _datamodule(run: Components) -> ImageDataModule:
+    data, augment, seeds = run.config["data"], run.config["augment"], run.config["seeds"]
+    return ImageDataModule(
+        originals=run.originals,
+        labels=run.labels,
+        val=run.dataset.val,
+        test=run.dataset.test,
+        augmentation=run.augmentation,
+        copies=augment["copies"],
+        keep_original=augment["keep_original"],
+        online=data["mode"] == "online",
+        batch_size=data["batch_size"],
+        steps_per_epoch=data["steps_per_epoch"],
+        eval_batch_size=data["eval_batch_size"],
+        augment_generator=role_generator(seeds["augment"], Role.AUGMENT),
+        order_generator=role_generator(seeds["order"], Role.ORDER),
+    )
+
+
+def _module(run: Components) -> ClassifierModule:
+    spec = run.dataset.spec
+    return ClassifierModule(
+        net=build_network(run.config, spec),
+        optimizer=_built(run.config["optimizer"]),
+        num_classes=len(spec.class_names),
+    )
+
+
+def _trainer(
+    run: Components, folder: Path, tracked: TrackedRun, callbacks: list[Callback]
+) -> Trainer:
+    figures = run.config["figures"]
+    return Trainer(
+        **run.config["trainer"],
+        logger=_built(run.config["logger"])(tracked) or False,
+        callbacks=[
+            *callbacks,
+            *_checkpoints(run.config, folder),
+            SaliencyMaps(run.explainer, folder, figures=figures),
+        ],
+        default_root_dir=folder,
+    )
+
+
+def _checkpoints(config: Config, folder: Path) -> list[Callback]:
+    """``best.ckpt``, chosen on validation accuracy alone; ``last.ckpt`` where it is the model."""
+    unfinished = folder / UNFINISHED
+    shutil.rmtree(unfinished, ignore_errors=True)
+    last = ModelCheckpoint(unfinished, filename="last", save_weights_only=True)
+    if checkpoint_name(config) == LAST_CHECKPOINT:
+        return [last]
+    best = ModelCheckpoint(
+        unfinished, filename="best", monitor="val_accuracy", mode="max", save_weights_only=True
+    )
+    return [best, last] if config["paths"]["resume"] else [best]
+
+
+def _keep_checkpoints(folder: Path) -> None:
+    """Checkpoints appear in the run folder when training is over, whole."""
+    for path in (folder / UNFINISHED).iterdir():
+        path.replace(folder / path.name)
+    (folder / UNFINISHED).rmdir()
+
+
+def _write_samples(run: Components, data: ImageDataModule, folder: Path) -> None:
+    """``samples.npz``: training images of different classes and their augmented copies."""
+    firsts = run_figures.first_of_each_class(run.originals.labels)
+    others = torch.tensor([i for i in range(len(run.originals)) if i not in firsts.tolist()])
+    shown = torch.cat([firsts, others.long()])[:NUM_SAMPLES]
+    originals = run.originals[shown]
+    count, augment = len(run.originals), run.config["augment"]
+    copies = data.training_set.images.view(-1, count, *originals.images.shape[1:])[:, shown]
+    if run.config["data"]["mode"] == "online":
+        copies = _fresh_copies(run, originals)
+    elif augment["keep_original"]:
+        copies = copies[1:]
+    unit, augmented = originals.unit_images().numpy(), copies.swapaxes(0, 1).cpu().numpy()
+    arrays = {"ids": originals.ids.numpy(), "labels": originals.labels.numpy()}
+    write_arrays(folder / "samples.npz", {**arrays, "originals": unit, "augmented": augmented})
+    if run.config["figures"]:
+        run_figures.write_sample_figure(folder, unit, augmented, augment["name"])
+
+
+def _fresh_copies(run: Components, originals: Split) -> Tensor:
+    """What online training draws for these images, ``(copies, N, C, H, W)``."""
+    copies = run.config["augment"]["copies"]
+    if copies == 0:
+        return originals.unit_images()[None][:0]
+    drawn = build_training_set(
+        originals.unit_images(),
+        originals.labels,
+        augmentation=run.augmentation,
+        copies=copies,
+        keep_original=False,
+        generator=role_generator(run.config["seeds"]["augment"], Role.AUGMENT),
+    )
+    return drawn.images.view(copies, *originals.images.shape)
+
+
+def _record(
+    run: Components, module: ClassifierModule, history: History, clock: PhaseClock
+) -> RunRecord:
+    best, last = (module.test_confusions[weights] for weights in ("best", "last_epoch"))
+    last_is_model = run.config["data"]["permute_train_labels"]
+    best_epoch = len(history.rows) if last_is_model else history.best_epoch
+    data = run.config["data"]
+    return RunRecord(
+        identity=run.identity,
+        inputs=run.inputs,
+        config=dict(run.config),
+        probe_hash=run.explainer.probe.hash,
+        best_epoch=best_epoch,
+        val_accuracy=history.rows[best_epoch - 1]["val_accuracy"],
+        test_accuracy=accuracy(best),
+        test_accuracy_last_epoch=accuracy(last),
+        test_balanced_accuracy=balanced_accuracy(best),
+        test_balanced_accuracy_last_epoch=balanced_accuracy(last),
+        test_confusion=best.tolist(),
+        test_confusion_last_epoch=last.tolist(),
+        samples_seen=len(history.rows) * data["steps_per_epoch"] * data["batch_size"],
+        seconds={name: round(value, 4) for name, value in clock.seconds.items()},
+        versions=provenance.versions(),
+        git_commit=provenance.git_commit(),
+        hardware=provenance.hardware(run.inputs["trainer"]["accelerator"]),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _built(node: Any) -> Any:  # noqa: ANN401 - whatever the config names
+    return instantiate(node, _convert_="all")
