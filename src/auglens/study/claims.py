@@ -1,10 +1,8 @@
 """What the poster's eight claims look like in these runs: sentences about numbers, no tests."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from auglens.study.illustrations import FLOOR, Evidence, correlate
 from auglens.study.palette import BASELINE
@@ -28,6 +26,17 @@ class Claim:
     name: str
     statement: str
     seen: str
+
+
+@dataclass(frozen=True)
+class _Mean:
+    """A measure's mean and standard deviation over the runs of a condition."""
+
+    label: str
+    strength: float
+    mean: float
+    sd: float
+    n: int
 
 
 def describe_claims(evidence: Evidence) -> list[Claim]:
@@ -71,7 +80,7 @@ def _strength(evidence: Evidence) -> str:
         for augment in several:
             labels = {one.label: one.strength for one in conditions if one.augment == augment}
             rows = _rows(evidence, method, "cc", list(labels))
-            steps = ", ".join(f"{row['mean']:.3f} at {row['strength']:g}" for row in rows)
+            steps = ", ".join(f"{row.mean:.3f} at {row.strength:g}" for row in rows)
             parts += [f"{augment} ({method}): mean CC with the baseline {steps}."] if rows else []
     return " ".join(["In these runs,", *parts]) if parts else f"{UNTOLD}no maps were compared."
 
@@ -81,8 +90,14 @@ def _accuracy(evidence: Evidence) -> str:
     own = table[table["label"].isin([one.label for one in evidence.group.conditions])]
     ranked = own.sort_values("test_accuracy_mean", ascending=False)
     listed = ", ".join(
-        f"{row['label']} {_spread(row['test_accuracy_mean'], row['test_accuracy_sd'], row['n'])}"
-        for _, row in ranked.iterrows()
+        f"{label} {mean:.3f}{_spread(sd, n)}"
+        for label, mean, sd, n in zip(
+            ranked["label"],
+            ranked["test_accuracy_mean"],
+            ranked["test_accuracy_sd"],
+            ranked["n"],
+            strict=True,
+        )
     )
     return f"In these runs the order by mean test accuracy is {listed}."
 
@@ -123,16 +138,16 @@ def _variation_of(evidence: Evidence, method: str) -> str:
     rows = _rows(evidence, method, "cc", [one.label for one in others])
     if not rows:
         return ""
-    rows.sort(key=lambda row: float(row["mean"]))
+    rows.sort(key=lambda row: row.mean)
     floor_labels = [one.label for one in evidence.group.conditions if one.augment == FLOOR]
     floors = _rows(evidence, method, "cc", floor_labels)
     floor = (
-        f"untouched copies, which differ in the order of the images only, have {floors[0]['mean']:.3f}"
+        f"untouched copies, which differ in the order of the images only, have {floors[0].mean:.3f}"
         if floors
         else "there is no run that shows what order or seed alone do"
     )
     return (
-        f"With {method}, mean CC with the baseline of the same seed goes from {_named(rows[0])} to "
+        f"With {method}, mean CC with the baseline of the same seed goes from {_named(rows[0])}, to "
         f"{_named(rows[-1])}; {floor}."
     )
 
@@ -163,12 +178,10 @@ def _entropy(evidence: Evidence) -> str:
     labels = [one.label for one in evidence.group.conditions]
     parts = []
     for method in evidence.methods:
-        rows = sorted(
-            _rows(evidence, method, "entropy", labels), key=lambda row: float(row["mean"])
-        )
+        rows = sorted(_rows(evidence, method, "entropy", labels), key=lambda row: row.mean)
         if rows:
             parts.append(
-                f"With {method}, mean spatial entropy goes from {_named(rows[0])} to "
+                f"With {method}, mean spatial entropy goes from {_named(rows[0])}, to "
                 f"{_named(rows[-1])} nats."
             )
     if not parts:
@@ -176,27 +189,19 @@ def _entropy(evidence: Evidence) -> str:
     return " ".join([*parts, "No test of equality was made."])
 
 
-def _rows(
-    evidence: Evidence, method: str, measure: str, labels: list[str]
-) -> list[dict[str, object]]:
-    return list(_defined_rows(evidence.measures, method, measure, labels))
-
-
-def _defined_rows(
-    measures: pd.DataFrame, method: str, measure: str, labels: list[str]
-) -> Iterator[dict[str, object]]:
+def _rows(evidence: Evidence, method: str, measure: str, labels: list[str]) -> list[_Mean]:
+    measures = evidence.measures
     if measures.empty:
-        return
+        return []
     own = measures[(measures["method"] == method) & (measures["measure"] == measure)]
-    for record in own[own["label"].isin(labels)].to_dict("records"):
-        if not np.isnan(record["mean"]):
-            yield {str(key): value for key, value in record.items()}
+    own = own[own["label"].isin(labels) & own["mean"].notna()]
+    columns = own[["label", "strength", "mean", "sd", "n_runs"]]
+    return [_Mean(*row) for row in columns.itertuples(index=False, name=None)]
 
 
-def _named(row: dict[str, object]) -> str:
-    return f"{_spread(row['mean'], row['sd'], row['n_runs'])} ({row['label']})"
+def _named(mean: _Mean) -> str:
+    return f"{mean.label}: {mean.mean:.3f}{_spread(mean.sd, mean.n)}"
 
 
-def _spread(mean: object, sd: object, n: object) -> str:
-    spread = f" ± {sd:.3f}" if isinstance(sd, float) and not np.isnan(sd) else ""
-    return f"{mean:.3f}{spread}, n = {n}" if spread else f"{mean:.3f}"
+def _spread(sd: float, n: int) -> str:
+    return "" if np.isnan(sd) else f" ± {sd:.3f} (n = {n})"

@@ -61,7 +61,7 @@ class Group:
 def is_baseline(run: Run) -> bool:
     """Whether a run was trained on the originals only."""
     augment = run.record.inputs["augment"]
-    return augment["name"] == BASELINE and augment["copies"] == 0
+    return bool(augment["name"] == BASELINE and augment["copies"] == 0)
 
 
 def find_groups(runs: Iterable[Run]) -> tuple[Group, ...]:

@@ -58,4 +58,4 @@ def epochs_to_best(histories: pd.DataFrame) -> pd.DataFrame:
 
 
 def _read_history(run: Run) -> pd.DataFrame:
-    return pd.read_csv(run.folder / "history.csv", float_precision="round_trip")[["epoch", *CURVES]]
+    return pd.read_csv(run.folder / "history.csv")[["epoch", *CURVES]]

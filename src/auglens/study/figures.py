@@ -212,11 +212,10 @@ def draw_points(
         measure: ``cc`` or ``kl``.
         styles: By condition.
     """
-    for row in frame.fillna({"x_sd": 0.0, "y_sd": 0.0}).itertuples():
-        label = str(row.label)
-        colour = styles[label].colour
-        ax.errorbar(row.x, row.y, xerr=row.x_sd, yerr=row.y_sd, fmt="o", color=colour, elinewidth=1)
-        ax.annotate(label, (row.x, row.y), xytext=(5, 4), textcoords="offset points", fontsize=8)
+    numbers = frame[["x", "y", "x_sd", "y_sd"]].fillna(0.0).to_numpy(np.float64)
+    for label, (x, y, x_sd, y_sd) in zip(frame["label"], numbers, strict=True):
+        ax.errorbar(x, y, xerr=x_sd, yerr=y_sd, fmt="o", color=styles[label].colour, elinewidth=1)
+        ax.annotate(label, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8)
     ax.set_xlabel(f"mean {AXIS_TITLES[measure]}")
     ax.set_ylabel(AXIS_TITLES["test_accuracy"])
     ax.margins(0.15)

@@ -1,0 +1,50 @@
+# `make` or `make help` lists the targets.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+SWEEP = $(shell ls -d multirun/*/* 2>/dev/null | tail -n 1)
+
+.PHONY: help setup reproduce test test-all lint notebooks lock clean
+
+help:  ## List the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+setup: $(READY)  ## Create .venv with exactly the packages of requirements.lock
+
+# uv comes from the lock itself, with its hash, and installs the rest quickly; pip does if it cannot.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "AugLens needs Python 3.11 or newer; name one with make PYTHON=python3.12")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@awk '/^[a-z]/ {p = /^uv==/} p' requirements.lock > .venv/uv.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt || true
+	@echo "Installing the locked packages (about 6 GB; one to three minutes)"
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+reproduce: $(READY)  ## Train the poster's six networks, explain and compare them, build the report
+	$(BIN)/python train.py -m augment=scale,crop,erase,distort,blur,none
+
+test: $(READY) lint  ## Lint, type-check and test, without what needs minutes or a cluster
+	$(BIN)/python -m pytest -m "not cluster and not extras and not long"
+
+test-all: $(READY) lint  ## Everything that can be tested
+	$(BIN)/python -m pytest
+
+lint: $(READY)  ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+notebooks: $(READY)  ## Run the notebooks on the newest sweep, in place
+	AUGLENS_SWEEP="$(abspath $(SWEEP))" $(BIN)/jupyter execute --inplace --kernel_name=python3 notebooks/*.ipynb
+
+lock: $(READY)  ## Resolve requirements.lock anew for Linux and macOS, Python 3.11 and newer
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+		--generate-hashes --no-header --quiet --output-file requirements.lock
+
+clean:  ## Remove caches; runs, data and the environment stay
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

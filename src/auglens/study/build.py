@@ -1,0 +1,107 @@
+"""Goes from sweep folders to a report: loads, measures, tabulates, writes."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from auglens.study import Study
+from auglens.study.comparison import Comparison, compare_maps
+from auglens.study.conditions import Group, find_groups, is_baseline
+from auglens.study.curves import epochs_to_best, read_histories, summarise_curves
+from auglens.study.illustrations import Evidence
+from auglens.study.load import Loaded, load_sweeps
+from auglens.study.report import Findings, write_csv, write_report
+from auglens.study.tables import (
+    accuracy_table,
+    maps_table,
+    metric_table,
+    runs_table,
+    similarity_means,
+)
+
+__all__ = ["build"]
+
+
+def build(sweeps: Sequence[Path], *, out: Path, kl_eps: Sequence[float]) -> Study:
+    """See :func:`auglens.study.build_study`."""
+    loaded = load_sweeps(sweeps)
+    groups = find_groups(loaded.results)
+    comparison = compare_maps(loaded.results, kl_eps=kl_eps)
+    histories, unread = read_histories(groups)
+    runs, maps = runs_table(loaded), maps_table(comparison.frame)
+    tables = {
+        "table1": accuracy_table(groups),
+        "metrics": metric_table(groups, comparison.frame, kl_eps=kl_eps),
+        "curves": summarise_curves(histories),
+        "convergence": epochs_to_best(histories),
+    }
+    write_csv(out / "runs.csv", runs)
+    write_csv(out / "maps.csv", maps)
+    findings = Findings(
+        sweeps=sweeps,
+        groups=[_evidence(group, tables, comparison.frame) for group in groups],
+        tables=tables,
+        absences=_absences(loaded, comparison, unread),
+        kl_eps=kl_eps,
+    )
+    return Study(
+        report=write_report(findings, out / "report"),
+        runs=runs,
+        maps=maps,
+        table1=tables["table1"],
+        metrics=tables["metrics"],
+        failed=[entry.name for entry in loaded.unfinished],
+        similarity=similarity_means(loaded.results, comparison.frame),
+    )
+
+
+def _evidence(group: Group, tables: Mapping[str, pd.DataFrame], measured: pd.DataFrame) -> Evidence:
+    names = [run.name for run in group.runs]
+    return Evidence(
+        group=group,
+        accuracies=_own(tables["table1"], group),
+        measures=_own(tables["metrics"], group),
+        maps=measured if measured.empty else measured[measured["run"].isin(names)],
+        curves=_own(tables["curves"], group),
+        epochs=_own(tables["convergence"], group),
+    )
+
+
+def _own(table: pd.DataFrame, group: Group) -> pd.DataFrame:
+    return table if table.empty else table[table["group"] == group.name]
+
+
+def _absences(
+    loaded: Loaded, comparison: Comparison, unread: Sequence[str]
+) -> dict[str, list[str]]:
+    """What the report lacks, by topic; topics without a line are left out."""
+    topics = {
+        "Runs that did not finish": [
+            f"{entry.name}: {entry.status}, {entry.error}" for entry in loaded.unfinished
+        ],
+        "Runs without similarity": [
+            f"{name}: {reason}" for name, reason in comparison.reasons.items()
+        ],
+        "Files that could not be read": [*comparison.damage, *unread],
+        "Maps with an undefined measure": _undefined(comparison.frame),
+        "Runs on permuted labels, in runs.csv only": [
+            run.name for run in loaded.runs if run.permuted
+        ],
+        "Folders that hold or point to the same run as another": list(loaded.repeated),
+    }
+    if not any(map(is_baseline, loaded.results)):
+        topics["Baseline"] = ["There is no run of none, so nothing is compared."]
+    return {topic: lines for topic, lines in topics.items() if lines}
+
+
+def _undefined(measured: pd.DataFrame) -> list[str]:
+    if measured.empty:
+        return ["No run has saliency maps."]
+    similarity = measured["compared"] & measured[["cc", "kl"]].isna().any(axis=1)
+    undefined = measured[similarity | measured["entropy"].isna()]
+    counts = undefined.groupby(["run", "method"], sort=False).size()
+    return [
+        f"{run}: {count} maps of {method}"
+        for (run, method), count in zip(counts.index, counts, strict=True)
+    ]

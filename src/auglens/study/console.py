@@ -1,0 +1,49 @@
+"""Prints a finished study to a terminal or a pipe. Computes nothing."""
+
+import math
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from auglens.study import Study
+
+__all__ = ["print_study"]
+
+
+def print_study(study: Study, console: Console) -> None:
+    """Table 1 beside the poster's, what failed, and where the report is."""
+    for _, rows in study.table1.groupby("group", sort=False):
+        console.print(_accuracy_table(rows))
+    for name in study.failed:
+        console.print(Text(f"not finished: {name}"), soft_wrap=True)
+    console.print(Text(f"Report: {study.report}"), soft_wrap=True)
+
+
+def _accuracy_table(rows: pd.DataFrame) -> Table:
+    first = rows.iloc[0]
+    title = f"Table 1: {first['dataset']}, {first['num_test_images']} test images"
+    table = Table(title=Text(title), box=box.ASCII2, title_justify="left")
+    table.add_column("training set")
+    for name in ("runs", "best val", "test", "poster val", "poster test"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows.to_dict("records"):
+        table.add_row(
+            Text(row["label"]),
+            str(row["n"]),
+            _spread(row["val_accuracy_mean"], row["val_accuracy_sd"]),
+            _spread(row["test_accuracy_mean"], row["test_accuracy_sd"]),
+            _two_digits(row["poster_val"]),
+            _two_digits(row["poster_test"]),
+        )
+    return table
+
+
+def _spread(mean: float, sd: float) -> str:
+    return f"{mean:.3f}" if math.isnan(sd) else f"{mean:.3f} ± {sd:.3f}"
+
+
+def _two_digits(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.2f}"

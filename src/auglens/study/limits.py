@@ -1,0 +1,112 @@
+"""What a group's numbers cannot carry, and how they were made. Sentences only."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from auglens.study.claims import BLIND_TO_BACKGROUND
+from auglens.study.illustrations import Evidence, correlate
+
+__all__ = ["describe_limits", "describe_making"]
+
+SEED_FLOOR = (
+    "How alike two baselines are that differ in their seed only is not measured here, so no part "
+    "of a low similarity can be put down to an augmentation."
+)
+
+
+def describe_limits(evidence: Evidence) -> list[str]:
+    """What must be kept in mind when reading one group's part of the report."""
+    return [
+        _seed_limit(evidence.num_seeds),
+        *_correlation_limits(evidence),
+        _selection_limit(evidence.group.config),
+        *_method_limits(evidence),
+        SEED_FLOOR,
+    ]
+
+
+def describe_making(evidence: Evidence) -> dict[str, str]:
+    """Settings, versions and origin, by name."""
+    config, record = evidence.group.config, evidence.group.runs[0].record
+    runs = [run.record for run in evidence.group.runs]
+    commits = sorted({str(run.git_commit or "unknown") for run in runs})
+    data = config["data"]
+    return {
+        "data set": f"{config['dataset']['name']}, {data['train_size']} training images",
+        "training": f"{config['trainer']['max_epochs']} epochs of {data['steps_per_epoch']} steps "
+        f"of {data['batch_size']} images",
+        "model": f"{config['model']['name']} ({_settings(config['model'].get('net', {}))})",
+        "optimizer": _settings(config["optimizer"]),
+        "seeds": ", ".join(sorted({str(run.config["seed"]) for run in runs}, key=_as_number)),
+        "query images": f"{config['probe']['size']} test images, logit of the "
+        f"{str(config['probe']['target']).replace('_', ' ')}",
+        **{
+            f"saliency: {name}": _settings(settings)
+            for name, settings in config["saliency"]["methods"].items()
+        },
+        "versions": ", ".join(f"{name} {version}" for name, version in record.versions.items()),
+        "hardware": ", ".join(sorted({_settings(run.hardware) for run in runs})),
+        "git commit": ", ".join(commits),
+        "comparison group": evidence.group.name,
+    }
+
+
+def _seed_limit(num_seeds: int) -> str:
+    if num_seeds == 1:
+        return (
+            "There is one seed. How much results change with the seed alone is not known here, so "
+            "no difference below that noise can be claimed, and none is."
+        )
+    return (
+        f"There are {num_seeds} seeds. Means come with their standard deviation over seeds; no "
+        "difference was tested."
+    )
+
+
+def _correlation_limits(evidence: Evidence) -> list[str]:
+    said = []
+    for method in evidence.methods:
+        points, correlation = correlate(evidence, method)["cc"]
+        if correlation.critical is None or not len(points):
+            continue
+        n, critical = correlation.n, correlation.critical
+        needed = (
+            f"|rho| must be {critical:.3f} or more" if critical <= 1 else "no |rho| is large enough"
+        )
+        said.append(
+            f"CC and KL against accuracy ({method}): with {n} points {needed} before 5 % two-sided "
+            "could call it a correlation. That none is seen does not mean there is none."
+        )
+    return said
+
+
+def _selection_limit(config: Mapping[str, Any]) -> str:
+    num_val = config["dataset"].get("num_val", "the")
+    return (
+        f"The epoch is chosen by the accuracy on {num_val} validation labels, beside "
+        f"{config['data']['train_size']} training labels: whoever has so many labels would train on "
+        "them. The last epoch's accuracy, which needs none, stands beside it."
+    )
+
+
+def _method_limits(evidence: Evidence) -> list[str]:
+    target = str(evidence.group.config["probe"]["target"]).replace("_", " ")
+    said = [f"The maps explain the logit of the {target}, for right and wrong predictions alike."]
+    if BLIND_TO_BACKGROUND in evidence.methods:
+        said.append(
+            f"{BLIND_TO_BACKGROUND} shows no background bias by construction: blurring changes "
+            "nothing where the image is locally constant."
+        )
+    return said
+
+
+def _settings(settings: Mapping[str, Any]) -> str:
+    target = str(settings.get("_target_", "")).rsplit(".", 1)[-1]
+    values = [
+        f"{key} {value}" for key, value in settings.items() if key not in ("_target_", "_partial_")
+    ]
+    return ", ".join([target, *values] if target else values)
+
+
+def _as_number(text: str) -> tuple[int, str]:
+    return (int(text), "") if text.isdigit() else (-1, text)
