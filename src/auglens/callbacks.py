@@ -146,11 +146,14 @@ class SaliencyMaps(Callback):
         log_metrics(trainer.loggers, {f"saliency/{method}/entropy": float(mean_entropy.compute())})
         probe = self.explainer.probe
         shown = run_figures.first_of_each_class(probe.labels)
-        panels = run_figures.map_panels(probe.images[shown].numpy(), maps[shown].numpy())
-        captions = [
-            f"class {int(probe.labels[index])}, image {int(probe.ids[index])}" for index in shown
-        ]
-        for kind, images in panels.items():
-            log_images(trainer.loggers, f"saliency/{method}/{kind}", images, captions)
+        panels = run_figures.MapPanels(probe.images[shown].numpy(), maps[shown].numpy())
+        titles = [f"class {int(label)}" for label in probe.labels[shown]]
+        for kind, images in (("maps", panels.alone()), ("overlays", panels.over_images())):
+            log_images(trainer.loggers, f"saliency/{method}/{kind}", list(images), titles)
         if self.figures:
-            run_figures.write_map_figures(self.folder, method, probe.images, maps, shown, captions)
+            run_figures.write_map_figure(
+                self.folder / "figures" / f"{method}.png",
+                panels,
+                column_titles=titles,
+                title=f"{method}: first probe image of each class",
+            )

@@ -1,11 +1,11 @@
 """The pictures of one run: its maps and a sample of its training set. Computes no measure."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from matplotlib import colormaps
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
@@ -13,7 +13,7 @@ from torch import Tensor
 from auglens.records.files import write_bytes
 from auglens.saliency import overlay
 
-__all__ = ["first_of_each_class", "map_panels", "write_map_figures", "write_sample_figure"]
+__all__ = ["MapPanels", "first_of_each_class", "write_map_figure", "write_sample_figure"]
 
 PNG_DPI = 110
 SHOWN_COPIES = 5
@@ -21,75 +21,77 @@ SHOWN_COPIES = 5
 
 def first_of_each_class(labels: Tensor) -> Tensor:
     """Positions of the first image of each class in ``labels (N,)``."""
-    return torch.stack([(labels == label).int().argmax() for label in labels.unique()])
+    classes = range(int(labels.max()) + 1)
+    return torch.tensor(
+        [int((labels == label).int().argmax()) for label in classes if (labels == label).any()]
+    )
 
 
-def map_panels(
-    images: NDArray[np.floating], maps: NDArray[np.floating]
-) -> dict[str, list[NDArray[np.float64]]]:
-    """RGB panels ``(H, W, 3)`` of maps alone (``maps``) and over their images (``overlays``).
+@dataclass(frozen=True)
+class MapPanels:
+    """Maps of some images, ready to be drawn on one scale.
 
-    Args:
+    Attributes:
         images: Shape ``(N, C, H, W)`` in [0, 1].
-        maps: Shape ``(N, H, W)``; all panels share one scale.
+        maps: Shape ``(N, H, W)``.
     """
-    scaled = overlay.relative(maps)
-    limit = overlay.shared_limit(scaled)
-    alone = colormaps[overlay.MAP_COLOURS](np.nan_to_num(scaled) / limit)[..., :3]
-    return {"maps": list(alone), "overlays": list(overlay.overlay(images, scaled, limit=limit))}
+
+    images: NDArray[np.floating]
+    maps: NDArray[np.floating]
+
+    @property
+    def limit(self) -> float:
+        """Upper end of the scale, in multiples of the uniform value."""
+        return overlay.shared_limit(overlay.relative(self.maps))
+
+    def alone(self) -> NDArray[np.float64]:
+        """RGB ``(N, H, W, 3)`` of the maps."""
+        return overlay.colour_coded(overlay.relative(self.maps), limit=self.limit)
+
+    def over_images(self) -> NDArray[np.float64]:
+        """RGB ``(N, H, W, 3)`` of the maps over their images."""
+        return overlay.overlay(self.images, overlay.relative(self.maps), limit=self.limit)
 
 
-def write_map_figures(
-    folder: Path,
-    method: str,
-    images: Tensor,
-    maps: Tensor,
-    shown: Tensor,
-    captions: Sequence[str],
+def write_map_figure(
+    path: Path, panels: MapPanels, *, column_titles: Sequence[str], title: str
 ) -> None:
-    """Write ``figures/<method>.png`` and ``figures/<method>_overlay.png``.
+    """Write a PNG: images, their maps alone, and the maps over the images.
 
     Args:
-        folder: The run folder.
-        method: Name of the attribution method.
-        images: Probe images ``(N, C, H, W)`` in [0, 1].
-        maps: Their maps ``(N, H, W)``.
-        shown: Positions of the images to draw.
-        captions: One an image drawn.
+        path: The file.
+        panels: What to draw, a column an image.
+        column_titles: One an image.
+        title: Of the figure.
     """
-    for name, over_images in ((method, False), (f"{method}_overlay", True)):
-        figure = overlay.draw_map_grid(
-            images[shown].numpy(),
-            maps[shown].numpy(),
-            titles=captions,
-            title=f"{method}: saliency{' over the image' if over_images else ''}",
-            over_images=over_images,
-        )
-        _write(folder / "figures" / f"{name}.png", figure)
+    rows = np.stack([overlay.to_display(panels.images), panels.alone(), panels.over_images()])
+    figure, axes = overlay.mosaic_figure(
+        rows, row_titles=["image", "map", "overlay"], column_titles=column_titles, title=title
+    )
+    overlay.add_scale(figure, axes, limit=panels.limit)
+    _write(path, figure)
 
 
 def write_sample_figure(
-    folder: Path, originals: NDArray[np.floating], augmented: NDArray[np.floating], augment: str
+    path: Path, originals: NDArray[np.floating], augmented: NDArray[np.floating], *, title: str
 ) -> None:
-    """Write ``figures/training_set.png``: originals on top, some of their copies below.
+    """Write a PNG: originals on top, some of their copies below.
 
     Args:
-        folder: The run folder.
+        path: The file.
         originals: Shape ``(N, C, H, W)`` in [0, 1].
         augmented: Their copies, shape ``(N, copies, C, H, W)``.
-        augment: Name of the augmentation.
+        title: Of the figure.
     """
     copies = augmented[:, :SHOWN_COPIES].swapaxes(0, 1)
-    lines = [originals, *copies]
-    figure = Figure(figsize=(1.2 * len(originals), 1.2 * len(lines) + 0.4), layout="constrained")
-    grid = figure.subplots(len(lines), len(originals), squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
-    for row, line in zip(grid, lines, strict=True):
-        for axes, image in zip(row, overlay.to_display(line), strict=True):
-            axes.imshow(image)
-    figure.suptitle(f"{augment}: originals (top row) and copies", fontsize=10)
-    _write(folder / "figures" / "training_set.png", figure)
+    rows = np.stack([overlay.to_display(line) for line in (originals, *copies)])
+    figure, _ = overlay.mosaic_figure(
+        rows,
+        row_titles=["original", *(f"copy {number + 1}" for number in range(len(copies)))],
+        column_titles=[""] * len(originals),
+        title=title,
+    )
+    _write(path, figure)
 
 
 def _write(path: Path, figure: Figure) -> None:

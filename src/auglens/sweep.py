@@ -105,13 +105,13 @@ def _report(sweep: Path) -> None:
     from rich.console import Console
 
     from auglens.study import build_study
-    from auglens.study.__main__ import study_settings
+    from auglens.study.__main__ import settings
     from auglens.study.console import print_study
     from auglens.tracking import mirror_study
 
     console = Console()
     try:
-        study = build_study([sweep], out=sweep, **study_settings())
+        study = build_study([sweep], out=sweep, kl_eps=settings([f"sweep={sweep}"])["kl_eps"])
     except ValueError as error:
         console.print(f"No report: {error}", highlight=False, soft_wrap=True)
         return

@@ -203,7 +203,7 @@ def _opened(settings: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _similarity_summary(similarity: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    summary = {}
+    summary: dict[str, float] = {}
     for position, (method, measures) in enumerate(similarity.items()):
         prefix = "similarity" if position == 0 else f"similarity/{method}"
         summary |= {f"{prefix}/{name}": value for name, value in measures.items()}

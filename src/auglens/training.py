@@ -191,6 +191,8 @@ def _check(config: Config) -> None:
             raise ValueError(f"{key}={value!r} is not one of {list(allowed)}.")
     if not isinstance(config["num_threads"], int) or config["num_threads"] < 1:
         raise ValueError(f"num_threads={config['num_threads']!r} must be a whole number above 0.")
+    if config["measures"]:
+        raise ValueError(f"measures={config['measures']} are unknown; this version has none.")
     if not config["saliency"]["methods"]:
         raise ValueError("saliency=[] explains nothing; name at least one method.")
 
@@ -334,7 +336,8 @@ def _write_samples(run: Components, data: ImageDataModule, folder: Path) -> None
     arrays = {"ids": originals.ids.numpy(), "labels": originals.labels.numpy()}
     write_arrays(folder / "samples.npz", {**arrays, "originals": unit, "augmented": augmented})
     if run.config["figures"]:
-        run_figures.write_sample_figure(folder, unit, augmented, augment["name"])
+        path = folder / "figures" / "training_set.png"
+        run_figures.write_sample_figure(path, unit, augmented, title=augment["name"])
 
 
 def _fresh_copies(run: Components, originals: Split) -> Tensor:

@@ -1,7 +1,7 @@
 """Writes small sweep folders as training would: 3 x 12 x 10 images, 20 probe images, 4 classes."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ PROBE_HASH = "0" * 64
 
 
 def make_config(
-    augment: str, *, seed: int = 0, strength: float = 1.0, **changes: Any
+    augment: str, /, *, seed: int = 0, strength: float = 1.0, **changes: Mapping[str, object]
 ) -> dict[str, Any]:
     """A resolved training config; ``changes`` are merged into the sections they name."""
     transform: dict[str, Any] = {"_target_": f"auglens.augment.transforms.{augment.title()}"}
@@ -41,7 +41,7 @@ def make_config(
         transform["strength"] = strength
     config: dict[str, Any] = {
         "seed": seed,
-        "seeds": {role: seed for role in ("data", "init", "order", "augment")} | {"explain": 0},
+        "seeds": dict.fromkeys(("data", "init", "order", "augment"), seed) | {"explain": 0},
         "num_threads": 2,
         "dataset": {"name": "shapes", "class_names": CLASS_NAMES, "num_val": 40},
         "data": {
@@ -68,7 +68,7 @@ def make_config(
     return config
 
 
-def make_record(config: dict[str, Any], **changes: Any) -> RunRecord:
+def make_record(config: dict[str, Any], **changes: object) -> RunRecord:
     """A valid record of a config; accuracies follow from its confusion matrix."""
     inputs = identity_inputs(config, accelerator="cpu", world_size=1)
     confusion = _random_for(digest(inputs)).integers(1, 30, (NUM_CLASSES, NUM_CLASSES))
@@ -103,7 +103,7 @@ def write_run(
     config: dict[str, Any],
     *,
     maps: NDArray[np.float32] | None = None,
-    **record_changes: Any,
+    **record_changes: object,
 ) -> RunRecord:
     """Write everything a finished run leaves that the study reads."""
     record = make_record(config, **record_changes)

@@ -233,7 +233,11 @@ def write_map(
     method_hash: str,
 ) -> None:
     """Write the maps ``(N, H, W)`` of one method on the probe."""
-    arrays = {"maps": maps, "probe_ids": probe_ids, "hash": np.array(method_hash)}
+    arrays: dict[str, NDArray[Any]] = {
+        "maps": maps,
+        "probe_ids": probe_ids,
+        "hash": np.array(method_hash),
+    }
     write_arrays(map_path(folder, method), arrays)
 
 

@@ -8,14 +8,29 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-__all__ = ["MAP_COLOURS", "draw_map_grid", "overlay", "relative", "shared_limit", "to_display"]
+__all__ = [
+    "MAP_COLOURS",
+    "add_scale",
+    "colour_coded",
+    "mosaic_figure",
+    "overlay",
+    "relative",
+    "shared_limit",
+    "to_display",
+]
 
 MAP_COLOURS = "inferno"
 SCALE_PERCENTILE = 99.5
-UNIT = "saliency, multiples of the uniform value"
+UNIT = "P = map / sum, in multiples of the uniform value"
+PANEL_INCHES = 0.8
+MARGIN_INCHES = 1.4
+GAP_FRACTION = 0.07
 
 
 def relative(maps: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -30,7 +45,10 @@ def relative(maps: NDArray[np.floating]) -> NDArray[np.float64]:
     absolute = np.abs(maps.astype(np.float64))
     mean = absolute.mean(axis=(1, 2), keepdims=True)
     valid = np.isfinite(mean) & (mean > 0)
-    return np.divide(absolute, mean, out=np.full_like(absolute, np.nan), where=valid)
+    multiples: NDArray[np.float64] = np.divide(
+        absolute, mean, out=np.full_like(absolute, np.nan), where=valid
+    )
+    return multiples
 
 
 def shared_limit(relative_maps: NDArray[np.floating]) -> float:
@@ -46,8 +64,9 @@ def to_display(images: NDArray[np.floating]) -> NDArray[np.float64]:
     """Images ``(N, C, H, W)`` in [0, 1] as RGB ``(N, H, W, 3)``; other than 3 channels turn grey."""
     last = np.clip(np.moveaxis(images.astype(np.float64), 1, -1), 0, 1)
     if last.shape[-1] == 3:
-        return last
-    return np.repeat(last.mean(axis=-1, keepdims=True), 3, axis=-1)
+        return np.asarray(last)
+    grey: NDArray[np.float64] = np.repeat(last.mean(axis=-1, keepdims=True), 3, axis=-1)
+    return grey
 
 
 def overlay(
@@ -64,41 +83,61 @@ def overlay(
         RGB in [0, 1], shape ``(N, H, W, 3)``.
     """
     share = np.clip(np.nan_to_num(relative_maps) / limit, 0, 1)[..., None]
-    colours = colormaps[MAP_COLOURS](share[..., 0])[..., :3]
     opacity = 0.25 + 0.65 * share
-    return (1 - opacity) * to_display(images) + opacity * colours
+    colours = colour_coded(relative_maps, limit=limit)
+    mixed: NDArray[np.float64] = (1 - opacity) * to_display(images) + opacity * colours
+    return mixed
 
 
-def draw_map_grid(
-    images: NDArray[np.floating],
-    maps: NDArray[np.floating],
-    *,
-    titles: Sequence[str],
-    title: str,
-    over_images: bool,
-) -> Figure:
-    """One panel a map, on one scale with a colour bar.
+def colour_coded(relative_maps: NDArray[np.floating], *, limit: float) -> NDArray[np.float64]:
+    """Maps alone, in colours.
 
     Args:
-        images: Shape ``(N, C, H, W)`` in [0, 1].
-        maps: Shape ``(N, H, W)``.
-        titles: One a panel.
-        title: Of the figure.
-        over_images: Whether the maps are laid over their images.
+        relative_maps: Shape ``(N, H, W)``, multiples of the uniform value; NaN is drawn as 0.
+        limit: The value that gets the last colour; the same for all compared panels.
+
+    Returns:
+        RGB in [0, 1], shape ``(N, H, W, 3)``.
     """
-    scaled = relative(maps)
-    limit = shared_limit(scaled)
-    columns = min(5, len(maps))
-    rows = -(-len(maps) // columns)
-    figure = Figure(figsize=(1.6 * columns + 1.2, 1.75 * rows + 0.7), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False)
-    panels = overlay(images, scaled, limit=limit) if over_images else scaled
-    for axes in grid.flat:
-        axes.set_axis_off()
-    shown = None
-    for axes, panel, name in zip(grid.flat, panels, titles, strict=False):
-        shown = axes.imshow(panel, cmap=MAP_COLOURS, vmin=0, vmax=limit)
-        axes.set_title(name, fontsize=9)
-    figure.suptitle(title, fontsize=10)
-    figure.colorbar(shown, ax=grid, label=UNIT, extend="max") if shown is not None else None
-    return figure
+    colours: NDArray[np.float64] = colormaps[MAP_COLOURS](np.nan_to_num(relative_maps) / limit)
+    return colours[..., :3]
+
+
+def mosaic_figure(
+    panels: NDArray[np.floating],
+    *,
+    row_titles: Sequence[str],
+    column_titles: Sequence[str],
+    title: str,
+) -> tuple[Figure, Axes]:
+    """Show panels side by side as one picture, which is far quicker than an Axes each.
+
+    Args:
+        panels: RGB in [0, 1], shape ``(R, K, H, W, 3)``.
+        row_titles: R names.
+        column_titles: K names.
+        title: Of the figure.
+    """
+    rows, columns, height, width, _ = panels.shape
+    inches = PANEL_INCHES * columns, PANEL_INCHES * rows * height / width
+    figure = Figure(figsize=(inches[0] + MARGIN_INCHES, inches[1] + MARGIN_INCHES))
+    axes = figure.add_axes((0.09, 0.04, 0.8, 0.78))
+    gap_px = max(1, round(GAP_FRACTION * width))
+    space = ((0, 0), (0, 0), (0, gap_px), (0, gap_px), (0, 0))
+    spaced = np.pad(panels, space, constant_values=1.0)
+    picture = spaced.swapaxes(1, 2).reshape(rows * (height + gap_px), -1, 3)
+    axes.imshow(picture, interpolation="nearest")
+    axes.set_xticks(np.arange(columns) * (width + gap_px) + (width - 1) / 2, column_titles)
+    axes.set_yticks(np.arange(rows) * (height + gap_px) + (height - 1) / 2, row_titles)
+    axes.tick_params(length=0, labelsize=8, labeltop=True, labelbottom=False)
+    axes.spines[:].set_visible(False)
+    axes.set_title(title, fontsize=10, pad=10)
+    return figure, axes
+
+
+def add_scale(figure: Figure, axes: Axes, *, limit: float) -> None:
+    """Add the colour bar of maps drawn up to ``limit``."""
+    colours = ScalarMappable(Normalize(0, limit), MAP_COLOURS)
+    bar = figure.colorbar(colours, ax=axes, extend="max", fraction=0.05, pad=0.02)
+    bar.set_label(UNIT, fontsize=8)
+    bar.ax.tick_params(labelsize=8)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Study", "build_study"]
+__all__ = ["Study", "build_study", "check_kl_eps"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,10 @@ class Study:
     failed: list[str]
     similarity: dict[Path, dict[str, dict[str, float]]]
 
+    def figures(self, number: int) -> list[Path]:
+        """PNG files of Figure ``number``, sorted: one or two a group and saliency method."""
+        return sorted((self.report.parent / "figures").glob(f"*fig{number}_*.png"))
+
 
 def build_study(sweeps: Sequence[Path], *, out: Path, kl_eps: Sequence[float]) -> Study:
     """Write ``runs.csv``, ``maps.csv`` and ``report/`` about one or several sweeps.
@@ -50,7 +54,24 @@ def build_study(sweeps: Sequence[Path], *, out: Path, kl_eps: Sequence[float]) -
 
     Raises:
         auglens.study.load.StudyError: If a folder is missing or no run in them is complete.
+        ValueError: If ``kl_eps`` is empty or not between 0 and 1.
     """
+    check_kl_eps(kl_eps)
     from auglens.study.build import build
 
     return build(sweeps, out=out, kl_eps=kl_eps)
+
+
+def check_kl_eps(kl_eps: Sequence[float]) -> None:
+    """Refuse values that cannot keep the logarithm of KL finite.
+
+    Raises:
+        ValueError: If there is none, or one is not a number between 0 and 1.
+    """
+    listed = isinstance(kl_eps, Sequence) and not isinstance(kl_eps, str)
+    if not listed or not kl_eps or not all(_is_small(eps) for eps in kl_eps):
+        raise ValueError(f"kl_eps is a list of numbers between 0 and 1, got {kl_eps}.")
+
+
+def _is_small(eps: object) -> bool:
+    return isinstance(eps, float) and 0 < eps < 1

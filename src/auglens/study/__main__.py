@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import auglens
+from auglens.study import build_study, check_kl_eps
 
-__all__ = ["main"]
+__all__ = ["main", "settings"]
 
 CONFIG_FOLDER = Path(auglens.__file__).parents[2] / "conf"
 KEYS = ("sweep", "out", "kl_eps")
@@ -29,7 +30,7 @@ def main(overrides: Sequence[str]) -> int:
         sys.stdout.write(__doc__ or "")
         return 0
     try:
-        config = _compose(overrides)
+        config = settings(overrides)
         sweeps, out = _folders(config)
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
@@ -37,7 +38,12 @@ def main(overrides: Sequence[str]) -> int:
     return _build(sweeps, out, config["kl_eps"])
 
 
-def _compose(overrides: Sequence[str]) -> dict[str, Any]:
+def settings(overrides: Sequence[str]) -> dict[str, Any]:
+    """conf/study.yaml with overrides such as ``sweep=<folder>``.
+
+    Raises:
+        ValueError: If an override is misspelt or ``kl_eps`` cannot be used; says it in one line.
+    """
     from hydra import compose, initialize_config_dir
     from hydra.errors import HydraException
     from omegaconf import OmegaConf
@@ -52,6 +58,7 @@ def _compose(overrides: Sequence[str]) -> dict[str, Any]:
         raise ValueError(f"{reason} Settings are {', '.join(KEYS)}.") from error
     if set(plain) != set(KEYS):
         raise ValueError(f"Settings are {', '.join(KEYS)}, got {', '.join(plain)}.")
+    check_kl_eps(plain["kl_eps"])
     return dict(plain)
 
 
@@ -71,7 +78,6 @@ def _folders(config: dict[str, Any]) -> tuple[list[Path], Path]:
 def _build(sweeps: list[Path], out: Path, kl_eps: list[float]) -> int:
     from rich.console import Console
 
-    from auglens.study import build_study
     from auglens.study.console import print_study
     from auglens.study.load import StudyError
 

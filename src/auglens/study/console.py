@@ -24,10 +24,12 @@ def print_study(study: Study, console: Console) -> None:
 
 def _accuracy_table(rows: pd.DataFrame) -> Table:
     first = rows.iloc[0]
-    title = f"Table 1: {first['dataset']}, {first['num_test_images']} test images"
+    title = (
+        f"Table 1: {first['dataset']}, {first['num_test_images']} test images (poster: val / test)"
+    )
     table = Table(title=Text(title), box=box.ASCII2, title_justify="left")
-    table.add_column("training set")
-    for name in ("runs", "best val", "test", "poster val", "poster test"):
+    table.add_column("training set", overflow="fold")
+    for name in ("runs", "best val", "test", "poster"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows.to_dict("records"):
         table.add_row(
@@ -35,8 +37,7 @@ def _accuracy_table(rows: pd.DataFrame) -> Table:
             str(row["n"]),
             _spread(row["val_accuracy_mean"], row["val_accuracy_sd"]),
             _spread(row["test_accuracy_mean"], row["test_accuracy_sd"]),
-            _two_digits(row["poster_val"]),
-            _two_digits(row["poster_test"]),
+            _poster(row["poster_val"], row["poster_test"]),
         )
     return table
 
@@ -45,5 +46,5 @@ def _spread(mean: float, sd: float) -> str:
     return f"{mean:.3f}" if math.isnan(sd) else f"{mean:.3f} ± {sd:.3f}"
 
 
-def _two_digits(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.2f}"
+def _poster(val: float, test: float) -> str:
+    return "" if math.isnan(test) else f"{val:.2f} / {test:.2f}"

@@ -116,7 +116,8 @@ def training_sample(runs: Mapping[str, Run]) -> TrainingSample:
         if np.array_equal(sample["ids"], first["ids"]):
             copies = sample["augmented"]
             rows[label] = copies[:, 0] if copies.shape[1] else sample["originals"]
-    return TrainingSample(rows, tuple(f"class {label}" for label in first["labels"]))
+    names = next(iter(runs.values())).record.config["dataset"]["class_names"]
+    return TrainingSample(rows, tuple(str(names[label]) for label in first["labels"]))
 
 
 def saliency_panels(runs: Mapping[str, Run], method: str) -> SaliencyPanels:

@@ -70,6 +70,9 @@ def training_figure(summary: pd.DataFrame, styles: Mapping[str, Style]) -> Figur
     left, right = figure.subplots(1, 2)
     draw_curves(summary, left, quantity="train_loss", styles=styles)
     draw_curves(summary, right, quantity="val_accuracy", styles=styles)
+    several = int(summary["n"].max()) > 1
+    spread = " (line: mean over seeds, band: range)" if several else " (one seed)"
+    figure.suptitle(f"Training loss and validation accuracy{spread}", fontsize=10)
     handles, labels = left.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", fontsize=8, frameon=False)
     return figure
@@ -167,8 +170,6 @@ def draw_curves(
         if n > 1:
             low, high = line[f"{quantity}_min"].to_numpy(), line[f"{quantity}_max"].to_numpy()
             ax.fill_between(epochs, low, high, color=style.colour, alpha=0.15, linewidth=0)
-    several = int(summary["n"].max()) > 1
-    ax.set_title(f"{AXIS_TITLES[quantity]}{', mean and range of seeds' if several else ''}")
     ax.set_xlabel("epoch")
     ax.set_ylabel(AXIS_TITLES[quantity])
     return _plain(ax)
@@ -232,13 +233,13 @@ def _draw_floor(floor: Distribution, ax: Axes) -> None:
 
 def _describe(correlation: RankCorrelation) -> str:
     if correlation.critical is None:
-        needed = "critical value not worked out for n > 8"
+        needed = "(critical value not worked out for n > 8)"
     elif correlation.critical > 1:
-        needed = "no value could be significant"
+        needed = "(too few points for any value to be significant)"
     else:
-        needed = f"5 % two-sided needs |rho| of {correlation.critical:.3f}"
+        needed = f"(5 % two-sided needs |rho| of {correlation.critical:.3f})"
     rho = "undefined" if np.isnan(correlation.rho) else f"{correlation.rho:.3f}"
-    return f"Spearman rho {rho}, n = {correlation.n}; {needed}"
+    return f"Spearman rho {rho}, n = {correlation.n}\n{needed}"
 
 
 def _pair(num_labels: int) -> tuple[Figure, Sequence[Axes]]:

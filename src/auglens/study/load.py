@@ -14,7 +14,7 @@ from auglens.records.run import (
     run_folders,
 )
 
-__all__ = ["Loaded", "Run", "StudyError", "Unfinished", "load_sweeps"]
+__all__ = ["Loaded", "Run", "StudyError", "Unfinished", "load_sweeps", "newest_sweep"]
 
 DAMAGED = "DAMAGED"
 
@@ -115,6 +115,18 @@ def load_sweeps(sweeps: Sequence[Path]) -> Loaded:
     kept = [entry for entry in found if _is_kept(entry, chosen)]
     names = {entry.name for entry in kept}
     return Loaded(tuple(kept), tuple(entry.name for entry in found if entry.name not in names))
+
+
+def newest_sweep(multirun: Path) -> Path:
+    """The latest ``<date>/<time>`` folder with runs in it.
+
+    Raises:
+        StudyError: If there is none.
+    """
+    sweeps = [folder for folder in sorted(multirun.glob("*/*")) if run_folders(folder)]
+    if not sweeps:
+        raise StudyError(f"There is no sweep in {multirun}.")
+    return sweeps[-1]
 
 
 def _is_kept(entry: Run | Unfinished, chosen: dict[str, Run]) -> bool:

@@ -18,7 +18,7 @@ from auglens.saliency.overlay import MAP_COLOURS, overlay, relative, shared_limi
 
 __all__ = ["SaliencyPanels", "TrainingSample", "draw_mosaic", "saliency_figure", "sample_figure"]
 
-GAP_PX = 2
+GAP_FRACTION = 0.07
 PANEL_INCHES = 0.8
 MARGIN_INCHES = 1.4
 
@@ -98,12 +98,13 @@ def draw_mosaic(
         column_titles: K names.
     """
     rows, columns, height, width, _ = panels.shape
-    space = ((0, 0), (0, 0), (0, GAP_PX), (0, GAP_PX), (0, 0))
+    gap_px = max(1, round(GAP_FRACTION * width))
+    space = ((0, 0), (0, 0), (0, gap_px), (0, gap_px), (0, 0))
     spaced = np.pad(panels, space, constant_values=1.0)
-    picture = spaced.swapaxes(1, 2).reshape(rows * (height + GAP_PX), -1, 3)
+    picture = spaced.swapaxes(1, 2).reshape(rows * (height + gap_px), -1, 3)
     axes.imshow(picture, interpolation="nearest")
-    axes.set_xticks(np.arange(columns) * (width + GAP_PX) + (width - 1) / 2, column_titles)
-    axes.set_yticks(np.arange(rows) * (height + GAP_PX) + (height - 1) / 2, row_titles)
+    axes.set_xticks(np.arange(columns) * (width + gap_px) + (width - 1) / 2, column_titles)
+    axes.set_yticks(np.arange(rows) * (height + gap_px) + (height - 1) / 2, row_titles)
     longest = max(map(len, column_titles), default=0)
     axes.tick_params(length=0, labelsize=8, labeltop=True, labelbottom=False)
     if longest > 9:

@@ -77,10 +77,7 @@ def write_report(findings: Findings, folder: Path) -> Path:
     parts = [_part(evidence) for evidence in findings.groups]
     for name, table in findings.tables.items():
         write_csv(folder / "tables" / f"{name}.csv", table)
-    for part in parts:
-        for one in part.illustrations:
-            png = one.png
-            write_bytes(folder / "figures" / _file_name(part, one, parts), _writer(png))
+    _write_figures(parts, folder / "figures")
     write_json(folder / "summary.json", _summary(findings, parts))
     page = folder / "report.html"
     write_text(page, _render(findings, parts, folder.parent))
@@ -100,6 +97,16 @@ def _part(evidence: Evidence) -> Part:
         describe_limits(evidence),
         describe_making(evidence),
     )
+
+
+def _write_figures(parts: Sequence[Part], folder: Path) -> None:
+    """Write all figures and remove those of an earlier report that are no longer drawn."""
+    drawn = {_file_name(part, one, parts): one.png for part in parts for one in part.illustrations}
+    for name, png in drawn.items():
+        write_bytes(folder / name, _writer(png))
+    for path in folder.glob("*.png"):
+        if path.name not in drawn:
+            path.unlink()
 
 
 def _file_name(part: Part, illustration: Illustration, parts: Sequence[Part]) -> str:

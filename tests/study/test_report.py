@@ -1,0 +1,120 @@
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from auglens.records.run import RunState, write_status
+from auglens.study import Study, build_study
+from tests.study.conftest import KL_EPS
+from tests.study.generated_sweep import make_config, write_run, write_sweep
+
+
+class Page(HTMLParser):
+    """Tags with their attributes, and the text between them."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.text = ""
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def page(study: Study) -> Page:
+    return Page(study.report)
+
+
+def test_the_page_needs_no_network(page: Page) -> None:
+    links = [value for _, attrs in page.tags for name, value in attrs.items() if name != "alt"]
+    assert not [link for link in links if link.startswith(("http:", "https:", "//"))]
+    assert not {"link", "script", "iframe"} & {tag for tag, _ in page.tags}
+
+
+def test_names_from_files_stay_text(page: Page, study: Study) -> None:
+    assert "<script" not in study.report.read_text(encoding="utf-8")
+    assert "20-<script>alert(1)-s1-seed0: FAILED" in page.text
+    assert "<script>strength</script> is outside" in page.text
+
+
+def test_every_figure_is_there_with_alternative_text(page: Page, study: Study) -> None:
+    images = [attrs for tag, attrs in page.tags if tag == "img"]
+    names = sorted(path.name for path in (study.report.parent / "figures").iterdir())
+    assert len(images) == len(names) == 7
+    assert all(attrs["alt"] and attrs["src"].startswith("data:image/png") for attrs in images)
+    assert [name[:4] for name in names] == ["fig1", "fig2", "fig3", "fig4", "fig4", "fig5", "fig6"]
+
+
+def test_tables_have_captions_and_scopes(page: Page) -> None:
+    tags = [tag for tag, _ in page.tags]
+    assert tags.count("table") == tags.count("caption") > 1
+    assert all("scope" in attrs for tag, attrs in page.tags if tag == "th")
+
+
+def test_what_is_missing_is_said(page: Page, study: Study) -> None:
+    assert study.failed == [
+        "20-<script>alert(1)-s1-seed0",
+        "21-crop-s2-seed0",
+        "22-blur-s1-seed9",
+    ]
+    assert all(name in page.text for name in study.failed)
+    assert "26-blur-s1-seed5: no baseline" in page.text
+    assert "Runs on permuted labels, in runs.csv only (1)" in page.text
+
+
+def test_claims_and_limits_are_said_with_their_numbers(page: Page, study: Study) -> None:
+    assert all(f"C{number}: " in page.text for number in range(1, 9))
+    assert "every augmentation was run at one strength" in page.text
+    assert "with 5 points |rho| must be 1.000" in page.text
+    assert "40 validation labels, beside 20 training labels" in page.text
+    summary = json.loads((study.report.parent / "summary.json").read_text(encoding="utf-8"))
+    (group,) = summary["groups"]
+    rho = group["spearman_with_test_accuracy"]["gradient"]["cc"]
+    assert (rho["n"], rho["critical"]) == (5, 1.0)
+    assert f"rho {rho['rho']:.3f}" in page.text
+    crop = next(row for row in group["accuracies"] if row["label"] == "crop")
+    assert f"{crop['test_accuracy_mean']:.3f} ± {crop['test_accuracy_sd']:.3f}" in page.text
+
+
+def test_one_seed_without_floor_or_baseline_is_said(tmp_path: Path) -> None:
+    write_run(tmp_path / "0-crop", make_config("crop"))
+    write_status(tmp_path / "1-none", RunState.FAILED, error="x")
+    text = Page(build_study([tmp_path], out=tmp_path, kl_eps=KL_EPS).report).text
+    assert "There is one seed." in text
+    assert "There is no run of none" in text
+    assert "no maps were compared with a baseline" in text
+
+
+def test_strengths_are_told_and_called_dependent(tmp_path: Path) -> None:
+    for number, strength in enumerate((0.5, 1.0, 2.0)):
+        write_run(tmp_path / f"{number}-crop", make_config("crop", strength=strength))
+    write_run(tmp_path / "3-none", make_config("none"))
+    text = Page(build_study([tmp_path], out=tmp_path, kl_eps=KL_EPS).report).text
+    assert "Strengths of one augmentation are not independent points." in text
+    assert "These runs have no floor" in text
+    assert "crop (gradient): mean CC with the baseline" in text
+
+
+def test_each_comparison_group_is_a_part(tmp_path: Path) -> None:
+    write_sweep(tmp_path, augments=["crop", "none"], seeds=[0])
+    write_run(tmp_path / "9-crop", make_config("crop", optimizer={"lr": 0.1}))
+    study = build_study([tmp_path], out=tmp_path, kl_eps=KL_EPS)
+    sections = [attrs.get("id", "") for tag, attrs in Page(study.report).tags if tag == "section"]
+    assert len([name for name in sections if name.startswith("group-")]) == 2
+    assert study.table1["group"].nunique() == 2
+
+
+def test_runs_without_maps_samples_or_history_still_make_a_report(tmp_path: Path) -> None:
+    config = make_config("crop", saliency={"methods": {}})
+    write_run(tmp_path / "0-crop", config)
+    (tmp_path / "0-crop" / "samples.npz").unlink()
+    (tmp_path / "0-crop" / "history.csv").unlink()
+    page = Page(build_study([tmp_path], out=tmp_path / "out", kl_eps=KL_EPS).report)
+    assert "These runs have no saliency maps." in page.text
+    assert "history.csv cannot be read" in page.text
