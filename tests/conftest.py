@@ -55,15 +55,18 @@ def cli(data_dir: Path) -> Cli:
     location = importlib.util.spec_from_file_location("train", REPOSITORY / "train.py")
     assert location is not None
     assert location.loader is not None
+    folder = data_dir
     train: Any = importlib.util.module_from_spec(location)
     location.loader.exec_module(train)
 
-    def run(*arguments: str) -> int:
+    def run(*arguments: str, data_dir: str = f"paths.data_dir={data_dir}") -> int:
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         SweepFolder.sweep = SweepFolder.run = None
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("sys.argv", ["train.py", *arguments, f"paths.data_dir={data_dir}"])
-            patch.chdir(data_dir)
+            patch.setattr("sys.argv", ["train.py", *arguments, data_dir])
+            # Tells Hydra to look for conf/ beside the file, as it does for a script.
+            patch.setenv("HYDRA_MAIN_MODULE", "__main__")
+            patch.chdir(folder)
             try:
                 return run_to_the_end(train.main)
             finally:

@@ -87,6 +87,7 @@ class _MapComparison:
         self.comparison = Comparison(pd.DataFrame())
 
     def result(self) -> Comparison:
+        """Measure the maps of all runs."""
         frames = [frame for run in self.runs for frame in self._frames(run)]
         if frames:
             whole = pd.concat(frames, ignore_index=True)

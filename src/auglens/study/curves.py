@@ -21,15 +21,19 @@ def read_histories(groups: Sequence[Group]) -> tuple[pd.DataFrame, list[str]]:
         for every history that cannot be read.
     """
     frames, damage = [], []
-    for group in groups:
-        for condition in group.conditions:
-            for run in condition.runs:
-                try:
-                    history = _read_history(run)
-                except (OSError, ValueError, KeyError) as error:
-                    damage.append(f"{run.name}: history.csv cannot be read: {error}")
-                    continue
-                frames.append(history.assign(group=group.name, label=condition.label, run=run.name))
+    labelled = [
+        (group.name, condition.label, run)
+        for group in groups
+        for condition in group.conditions
+        for run in condition.runs
+    ]
+    for name, label, run in labelled:
+        try:
+            history = _read_history(run)
+        except (OSError, ValueError, KeyError) as error:
+            damage.append(f"{run.name}: history.csv cannot be read: {error}")
+            continue
+        frames.append(history.assign(group=name, label=label, run=run.name))
     columns = ["group", "label", "run", "epoch", *CURVES]
     whole = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
     return whole[columns], damage

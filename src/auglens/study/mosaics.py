@@ -76,7 +76,7 @@ def saliency_figure(panels: SaliencyPanels, *, over_images: bool) -> Figure:
     how = "laid over the query images" if over_images else "alone"
     axes.set_title(f"Saliency maps ({panels.method}) {how}", fontsize=10, pad=10)
     colours = ScalarMappable(Normalize(0, limit), MAP_COLOURS)
-    bar = figure.colorbar(colours, ax=axes, extend="max", fraction=0.05, pad=0.02)
+    bar = figure.colorbar(colours, ax=axes, extend="max", fraction=0.05, pad=0.02, aspect=40)
     bar.set_label("P = map / sum, in multiples of the uniform value", fontsize=8)
     bar.ax.tick_params(labelsize=8)
     return figure
@@ -102,7 +102,7 @@ def draw_mosaic(
     space = ((0, 0), (0, 0), (0, gap_px), (0, gap_px), (0, 0))
     spaced = np.pad(panels, space, constant_values=1.0)
     picture = spaced.swapaxes(1, 2).reshape(rows * (height + gap_px), -1, 3)
-    axes.imshow(picture, interpolation="nearest")
+    axes.imshow((255 * picture).round().astype(np.uint8), interpolation="nearest")
     axes.set_xticks(np.arange(columns) * (width + gap_px) + (width - 1) / 2, column_titles)
     axes.set_yticks(np.arange(rows) * (height + gap_px) + (height - 1) / 2, row_titles)
     longest = max(map(len, column_titles), default=0)

@@ -1,0 +1,126 @@
+"""What the README tells people to type and to write is run here."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from auglens.records.run import read_record, run_folders
+from auglens.study.__main__ import main as study_main
+from tests.conftest import REPOSITORY, SMALL, Cli, Sweep
+
+# https://github.com/Lightning-AI/pytorch-lightning/issues/21326
+pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
+
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
+COMMANDS = [
+    line.split("  #")[0].split(" # ")[0].strip()
+    for language, block in BLOCKS
+    if language == "bash"
+    for line in block.splitlines()
+    if line.strip()
+]
+TRAINING = [command for command in COMMANDS if command.startswith("python train.py")]
+SWEEPS = [command for command in TRAINING if " -m " in command]
+
+
+def test_every_command_is_of_a_kind_that_is_tested() -> None:
+    kinds = ("python train.py", "python -m auglens.study", "make ", "wandb leet", "wandb sync")
+    assert len(COMMANDS) > 10
+    assert all(command.startswith(kinds) for command in COMMANDS), COMMANDS
+
+
+def test_make_targets_do_what_the_readme_says() -> None:
+    def recipe(target: str) -> str:
+        return subprocess.run(
+            ["make", "--dry-run", "--always-make", target],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    targets = {command.split()[1] for command in COMMANDS if command.startswith("make ")}
+    assert targets == {"reproduce", "test"}
+    assert SWEEPS[0].removeprefix("python ") in recipe("reproduce")
+    for step in ("ruff check", "ruff format --check", "mypy", "pytest"):
+        assert step in recipe("test")
+
+
+@pytest.mark.parametrize("command", SWEEPS[1:])
+def test_sweeps(cli: Cli, tmp_path: Path, command: str) -> None:
+    folder = tmp_path / "day" / "time"
+    chosen = {word.split("=")[0] for word in shlex.split(command)}
+    small = [word for word in SMALL if word.split("=")[0] not in chosen]
+    arguments = shlex.split(command)[2:]
+    code = cli(*arguments, f"hydra.sweep.dir={folder}", *small, "logger=none", "figures=false")
+    assert code == 0
+    assert (folder / "report" / "report.html").exists()
+
+
+def test_the_report_again_from_files_alone(sweep: Sweep, tmp_path: Path) -> None:
+    (command,) = (command for command in COMMANDS if "auglens.study" in command)
+    words = shlex.split(command)[3:]
+    assert [word.split("=")[0] for word in words] == ["sweep"]
+    maps = (sweep.folder / "maps.csv").read_bytes()
+    assert study_main([f"sweep={sweep.folder}", f"out={tmp_path}"]) == 0
+    assert (tmp_path / "maps.csv").read_bytes() == maps
+
+
+def test_what_the_reader_adds(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _, block in BLOCKS:
+        named = re.match(r"# (\S+\.(?:py|yaml))\n", block)
+        if named:
+            path = tmp_path / named[1]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block.removeprefix(named[0]), encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    command = TRAINING[-1]
+    small = [word for word in SMALL if not word.startswith("dataset.")]
+    code = cli(
+        *shlex.split(command)[2:],
+        f"--config-dir={tmp_path / 'conf'}",
+        f"hydra.run.dir={tmp_path / 'run'}",
+        *small,
+    )
+    assert code == 0
+    record = read_record(tmp_path / "run")
+    assert (record.augment, record.config["model"]["name"]) == ("rotate", "mlp")
+    assert record.config["dataset"]["name"] == "digits"
+    assert (tmp_path / "run" / "saliency" / "input_times_gradient.npz").exists()
+
+
+def test_one_run_on_official_mnist(cli: Cli, tmp_path: Path, official_mnist: Path) -> None:
+    (command,) = (command for command in TRAINING if "dataset=mnist" in command)
+    small = [word for word in SMALL if not word.startswith("dataset.num_test")]
+    arguments = shlex.split(command)[2:]
+    folder = tmp_path / "run"
+    data = f"paths.data_dir={official_mnist}"
+    code = cli(*arguments, f"hydra.run.dir={folder}", *small, "logger=none", data_dir=data)
+    assert code == 0
+    assert sum(map(sum, read_record(folder).test_confusion)) == 10_000
+
+
+def test_offline_runs_are_seen_by_wandbs_own_commands(sweep: Sweep) -> None:
+    wandb = Path(sys.executable).parent / "wandb"
+    run = run_folders(sweep.folder)[1] / "wandb"
+    shown = subprocess.run(
+        [str(wandb), "leet", "inspect", "--summary", str(run)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "crop-s1-seed0" in shown
+    (pattern,) = {
+        word.split("000000/")[1]
+        for command in COMMANDS
+        if command.startswith("wandb sync")
+        for word in shlex.split(command)
+        if "*/wandb" in word
+    }
+    # Six runs, and five of them a second time with their similarity.
+    assert len(list(sweep.folder.glob(pattern))) == 6 + 5
