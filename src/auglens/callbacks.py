@@ -12,7 +12,7 @@ from torch import Tensor
 
 from auglens import run_figures
 from auglens.explain import Explainer
-from auglens.metrics.entropy import MapEntropy
+from auglens.metrics.running import MapEntropy
 from auglens.module import ClassifierModule
 from auglens.tracking import log_images, log_metrics
 

@@ -111,7 +111,7 @@ def _report(sweep: Path) -> None:
 
     console = Console()
     try:
-        study = build_study([sweep], out=sweep, kl_eps=settings([f"sweep={sweep}"])["kl_eps"])
+        study = build_study([sweep], out=sweep, kl_eps=settings([])["kl_eps"])
     except ValueError as error:
         console.print(f"No report: {error}", highlight=False, soft_wrap=True)
         return

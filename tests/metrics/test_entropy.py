@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import entropy as scipy_entropy
 
-from auglens.metrics.entropy import MapEntropy, effective_area, entropy, histogram_entropy
+from auglens.metrics.entropy import effective_area, entropy, histogram_entropy
 
 MAPS = torch.tensor(
     [[[1, 2], [3, 4]], [[1, 0], [0, 0]], [[1, 1], [1, 1]], [[2, 2], [3, 3]], [[0, 0], [0, 0]]]
@@ -59,11 +59,3 @@ def test_permuting_pixels_changes_neither_entropy() -> None:
     shuffled = RANDOM.flatten(1)[:, order].view_as(RANDOM)
     torch.testing.assert_close(entropy(shuffled), entropy(RANDOM))
     torch.testing.assert_close(histogram_entropy(shuffled), histogram_entropy(RANDOM))
-
-
-def test_running_mean_leaves_degenerate_maps_out() -> None:
-    metric = MapEntropy()
-    metric.update(MAPS[:2])
-    metric.update(MAPS[2:])
-    valid = entropy(MAPS[:4])
-    assert float(metric.compute()) == pytest.approx(float(valid.mean()))

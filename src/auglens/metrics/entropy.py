@@ -1,14 +1,13 @@
-"""How spread out a saliency map is. Pure functions, and one running mean for logging."""
+"""How spread out a saliency map is. Pure functions."""
 
 import math
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from auglens.metrics.distribution import distribution, is_degenerate
 
-__all__ = ["MapEntropy", "effective_area", "entropy", "histogram_entropy"]
+__all__ = ["effective_area", "entropy", "histogram_entropy"]
 
 HISTOGRAM_BINS = 256
 
@@ -67,27 +66,3 @@ def histogram_entropy(maps: Tensor) -> Tensor:
     shares = counts / flat.shape[1]
     bits = torch.special.entr(shares).sum(dim=1) / math.log(2)
     return torch.where(is_degenerate(maps.detach().cpu()), torch.nan, bits)
-
-
-class MapEntropy(Metric):
-    """Mean spatial entropy in nats over all maps seen; degenerate maps are left out."""
-
-    higher_is_better = None  # descriptive, not a score
-    full_state_update = False
-    total: Tensor
-    count: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("count", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum")
-
-    def update(self, maps: Tensor) -> None:
-        """Add maps ``(N, H, W)``."""
-        values = entropy(maps)
-        self.total += values.nansum()
-        self.count += values.isfinite().sum()
-
-    def compute(self) -> Tensor:
-        """The mean so far; NaN if there was no valid map."""
-        return self.total / self.count
