@@ -41,7 +41,7 @@ KEYS = {
     },
     "augment": {"name", "strength", "copies", "keep_original", "transform"},
     "model": {"name", "net", "cam_layer"},
-    "optimizer": {"_target_", "_partial_", "lr", "betas", "eps", "weight_decay"},
+    "optimizer": {"_target_", "_partial_", "lr", "betas", "eps", "weight_decay", "fused"},
     "trainer": {
         "max_epochs",
         "accelerator",

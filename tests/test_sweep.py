@@ -158,7 +158,7 @@ class TestWhatASweepLeaves:
             for folder in folders:
                 maps, ids, _ = read_map(folder, method)
                 for one, ref, probe_id in zip(maps.astype(np.float64), baseline, ids, strict=True):
-                    row = table.loc[(folder.name, method, probe_id)]
+                    row = table.loc[(folder.name, method, int(probe_id))]
                     p, q = one.ravel() / one.sum(), ref.ravel() / ref.sum()
                     assert row["entropy"] == pytest.approx(scipy_entropy(p), abs=1e-6)
                     area = math.exp(scipy_entropy(p)) / 784

@@ -65,10 +65,13 @@ def write_map_figure(
         title: Of the figure.
     """
     rows = np.stack([overlay.to_display(panels.images), panels.alone(), panels.over_images()])
-    figure, axes = overlay.mosaic_figure(
-        rows, row_titles=["image", "map", "overlay"], column_titles=column_titles, title=title
+    figure = overlay.mosaic_figure(
+        rows,
+        row_titles=["image", "map", "overlay"],
+        column_titles=column_titles,
+        title=title,
+        limit=panels.limit,
     )
-    overlay.add_scale(figure, axes, limit=panels.limit)
     _write(path, figure)
 
 
@@ -85,11 +88,12 @@ def write_sample_figure(
     """
     copies = augmented[:, :SHOWN_COPIES].swapaxes(0, 1)
     rows = np.stack([overlay.to_display(line) for line in (originals, *copies)])
-    figure, _ = overlay.mosaic_figure(
+    figure = overlay.mosaic_figure(
         rows,
         row_titles=["original", *(f"copy {number + 1}" for number in range(len(copies)))],
         column_titles=[""] * len(originals),
         title=title,
+        limit=None,
     )
     _write(path, figure)
 

@@ -219,8 +219,8 @@ def _log_study(run: Any, study: "Study") -> None:  # noqa: ANN401 - a wandb run
         for name, frame in (("runs", study.runs), ("table1", study.table1))
     }
     images = {f"figures/{path.stem}": wandb.Image(str(path)) for path in figures}
-    run.log({**tables, **images})
-    run.save(str(study.report), base_path=str(study.report.parent), policy="now")
+    report = wandb.Html(study.report.read_text(encoding="utf-8"), inject=False)
+    run.log({**tables, **images, "report": report})
 
 
 def _uses_wandb(folder: Path) -> bool:

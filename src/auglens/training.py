@@ -137,7 +137,7 @@ def train(run: Components, folder: Path, tracked: TrackedRun, console: Console) 
     """
     started = time.perf_counter()
     clock = PhaseClock()
-    with seeded_globals(run.config["seeds"]["init"]), warnings.catch_warnings():
+    with seeded_globals(run.config["seeds"]["init"]), _unfilled_memory(), warnings.catch_warnings():
         # https://github.com/Lightning-AI/pytorch-lightning/issues/21326
         warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
         with clock.phase("augment"):
@@ -175,6 +175,20 @@ def _test(
             verbose=False,
             weights_only=True,
         )
+
+
+@contextmanager
+def _unfilled_memory() -> Iterator[None]:
+    """Spare a debugging aid: deterministic mode fills all fresh memory with NaN, which takes time.
+
+    No result depends on it.
+    """
+    before = torch.utils.deterministic.fill_uninitialized_memory
+    torch.utils.deterministic.fill_uninitialized_memory = False
+    try:
+        yield
+    finally:
+        torch.utils.deterministic.fill_uninitialized_memory = before
 
 
 def _check(config: Config) -> None:

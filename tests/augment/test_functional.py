@@ -8,6 +8,7 @@ from torchvision.transforms.v2 import functional as oracle
 
 from auglens.augment import functional
 
+BOX = ("top", "left", "height", "width")
 SIZES = [pytest.param((28, 28), id="mnist"), pytest.param((40, 36), id="oblong")]
 
 
@@ -131,6 +132,3 @@ def test_arguments_stay_as_they_were(operation) -> None:  # type: ignore[no-unty
     changed = operation(images)
     assert torch.equal(images, before)
     assert not torch.equal(changed, before)
-
-
-BOX = ("top", "left", "height", "width")

@@ -76,7 +76,7 @@ def test_against_torchmetrics() -> None:
         kl(maps, reference), kl_divergence(shares[1], shares[0], reduction="none")
     )
     torch.testing.assert_close(
-        js(maps, reference), jensen_shannon_divergence(*shares, reduction="none")
+        js(maps, reference), jensen_shannon_divergence(shares[0], shares[1], reduction="none")
     )
 
 

@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
@@ -61,6 +63,17 @@ def test_a_network_built_in_inference_mode_is_refused() -> None:
         pass
 
 
+class Loader:
+    def __init__(self, batches: list[Tensor]) -> None:
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(self.batches)
+
+
 class Hooked(LightningModule):
     """Explains in every hook that a user may think of."""
 
@@ -108,7 +121,6 @@ class Hooked(LightningModule):
 
 # https://github.com/Lightning-AI/pytorch-lightning/issues/21326
 @pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
-@pytest.mark.filterwarnings("ignore:.*does not have many workers:UserWarning")
 @pytest.mark.parametrize("inference_mode", [True, False])
 def test_every_hook_of_lightning(inference_mode: bool) -> None:
     module = Hooked()
@@ -123,8 +135,7 @@ def test_every_hook_of_lightning(inference_mode: bool) -> None:
         enable_model_summary=False,
         log_every_n_steps=1,
     )
-    loader = torch.utils.data.DataLoader(data, batch_size=None)  # type: ignore[arg-type]
-    trainer.fit(module, loader, loader)
-    trainer.test(module, loader, verbose=False)
+    trainer.fit(module, Loader(data), Loader(data))
+    trainer.test(module, Loader(data), verbose=False)
     assert len(module.explained) == 6
     assert all((maps > 0).any() for maps in module.explained.values())

@@ -1,5 +1,7 @@
-"""Measures with state across batches, for logging. Apart from the pure functions they use, because
-torchmetrics takes seconds to import and the study needs none of it.
+"""Measures with state across batches, for logging.
+
+Apart from the pure functions they use: torchmetrics takes seconds to import, and the study needs
+none of it.
 """
 
 import torch

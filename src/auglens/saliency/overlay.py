@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 __all__ = [
     "MAP_COLOURS",
-    "add_scale",
     "colour_coded",
     "mosaic_figure",
     "overlay",
@@ -29,7 +28,8 @@ MAP_COLOURS = "inferno"
 SCALE_PERCENTILE = 99.5
 UNIT = "P = map / sum, in multiples of the uniform value"
 PANEL_INCHES = 0.8
-MARGIN_INCHES = 1.4
+BOTTOM_INCHES = 0.15
+MAX_LEVEL_TITLE = 9
 GAP_FRACTION = 0.07
 
 
@@ -90,17 +90,17 @@ def overlay(
 
 
 def colour_coded(relative_maps: NDArray[np.floating], *, limit: float) -> NDArray[np.float64]:
-    """Maps alone, in colours.
+    """Maps alone, in colours; an undefined map turns white.
 
     Args:
-        relative_maps: Shape ``(N, H, W)``, multiples of the uniform value; NaN is drawn as 0.
+        relative_maps: Shape ``(N, H, W)``, multiples of the uniform value.
         limit: The value that gets the last colour; the same for all compared panels.
 
     Returns:
         RGB in [0, 1], shape ``(N, H, W, 3)``.
     """
     colours: NDArray[np.float64] = colormaps[MAP_COLOURS](np.nan_to_num(relative_maps) / limit)
-    return colours[..., :3]
+    return np.where(np.isnan(relative_maps)[..., None], 1.0, colours[..., :3])
 
 
 def mosaic_figure(
@@ -109,7 +109,8 @@ def mosaic_figure(
     row_titles: Sequence[str],
     column_titles: Sequence[str],
     title: str,
-) -> tuple[Figure, Axes]:
+    limit: float | None,
+) -> Figure:
     """Show panels side by side as one picture, which is far quicker than an Axes each.
 
     Args:
@@ -117,27 +118,44 @@ def mosaic_figure(
         row_titles: R names.
         column_titles: K names.
         title: Of the figure.
+        limit: Upper end of the maps' scale, for the colour bar; None if no map is shown.
     """
     rows, columns, height, width, _ = panels.shape
-    inches = PANEL_INCHES * columns, PANEL_INCHES * rows * height / width
-    figure = Figure(figsize=(inches[0] + MARGIN_INCHES, inches[1] + MARGIN_INCHES))
-    axes = figure.add_axes((0.09, 0.04, 0.8, 0.78))
+    longest = max(map(len, column_titles), default=0)
+    content = np.array([PANEL_INCHES * columns, PANEL_INCHES * rows * height / width])
+    left = 0.2 + 0.075 * max(map(len, row_titles), default=0)
+    right = 0.2 if limit is None else 1.0
+    slanted = longest > MAX_LEVEL_TITLE
+    top = 0.55 + (0.06 * longest if slanted else 0.0)
+    size = content + np.array([left + right, top + BOTTOM_INCHES])
+    figure = Figure(figsize=tuple(size))
+    box = (left / size[0], BOTTOM_INCHES / size[1], *(content / size))
+    axes = figure.add_axes(box)
     gap_px = max(1, round(GAP_FRACTION * width))
-    space = ((0, 0), (0, 0), (0, gap_px), (0, gap_px), (0, 0))
-    spaced = np.pad(panels, space, constant_values=1.0)
-    picture = spaced.swapaxes(1, 2).reshape(rows * (height + gap_px), -1, 3)
-    axes.imshow(picture, interpolation="nearest")
+    axes.imshow(_one_picture(panels, gap_px), interpolation="nearest", aspect="auto")
     axes.set_xticks(np.arange(columns) * (width + gap_px) + (width - 1) / 2, column_titles)
     axes.set_yticks(np.arange(rows) * (height + gap_px) + (height - 1) / 2, row_titles)
     axes.tick_params(length=0, labelsize=8, labeltop=True, labelbottom=False)
+    if slanted:
+        axes.tick_params(axis="x", labelrotation=60)
     axes.spines[:].set_visible(False)
-    axes.set_title(title, fontsize=10, pad=10)
-    return figure, axes
+    figure.suptitle(title, fontsize=10, y=1 - 0.08 / size[1], va="top")
+    if limit is not None:
+        place = (box[0] + box[2] + 0.12 / size[0], box[1], 0.15 / size[0], box[3])
+        _add_scale(figure, figure.add_axes(place), limit)
+    return figure
 
 
-def add_scale(figure: Figure, axes: Axes, *, limit: float) -> None:
-    """Add the colour bar of maps drawn up to ``limit``."""
+def _one_picture(panels: NDArray[np.floating], gap_px: int) -> NDArray[np.floating]:
+    rows, _, height, _, _ = panels.shape
+    space = ((0, 0), (0, 0), (0, gap_px), (0, gap_px), (0, 0))
+    spaced = np.pad(panels, space, constant_values=1.0)
+    picture = spaced.swapaxes(1, 2).reshape(rows * (height + gap_px), -1, 3)
+    return picture[:-gap_px, :-gap_px]
+
+
+def _add_scale(figure: Figure, axes: Axes, limit: float) -> None:
     colours = ScalarMappable(Normalize(0, limit), MAP_COLOURS)
-    bar = figure.colorbar(colours, ax=axes, extend="max", fraction=0.05, pad=0.02)
+    bar = figure.colorbar(colours, cax=axes, extend="max")
     bar.set_label(UNIT, fontsize=8)
-    bar.ax.tick_params(labelsize=8)
+    axes.tick_params(labelsize=8)

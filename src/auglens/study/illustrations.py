@@ -224,11 +224,6 @@ def _figure_6(evidence: Evidence, method: str) -> Iterator[Illustration]:
 
 
 def _finish(name: str, title: str, caption: str, alt: str, figure: Figure) -> Illustration:
-    engine = figure.get_layout_engine()
-    if engine is not None:
-        # Laying out once here, instead of inside savefig, spares a whole drawing pass.
-        engine.execute(figure)
-        figure.set_layout_engine("none")
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=DOTS_PER_INCH, facecolor="white")
     return Illustration(name, title, caption.strip(), alt, file.getvalue())
