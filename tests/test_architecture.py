@@ -13,6 +13,7 @@ ROOT = Path(auglens.__file__).parent
 LEAVES = ("augment", "datasets", "metrics", "models", "records", "saliency")
 COMPOSITION = {
     "callbacks",
+    "components",
     "datamodule",
     "explain",
     "job",
@@ -27,12 +28,19 @@ COMPOSITION = {
 STUDY_MAY_USE = ("auglens.metrics", "auglens.records", "auglens.saliency.overlay", "auglens.study")
 ONE_HOME = {
     "captum": "saliency",
-    "hydra": ("job", "sweep", "training", "study/__main__"),
+    "hydra": ("components", "job", "sweep", "study/__main__"),
     "omegaconf": ("job", "sweep", "study/__main__"),
     "wandb": "tracking",
     "mlxtend": "datasets",
     "pandas": "study",
-    "pytorch_lightning": ("callbacks", "datamodule", "module", "tracking", "training"),
+    "pytorch_lightning": (
+        "callbacks",
+        "components",
+        "datamodule",
+        "module",
+        "tracking",
+        "training",
+    ),
 }
 
 

@@ -10,8 +10,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import get_class, get_method
 from omegaconf import DictConfig, OmegaConf
 
+from auglens.components import build_network
 from auglens.datasets.spec import ImageSpec
-from auglens.training import build_network
 
 CONF = Path(__file__).parents[1] / "conf"
 GROUPS = ("dataset", "augment", "model", "optimizer", "saliency", "trainer", "logger")

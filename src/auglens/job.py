@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from auglens import tracking
+from auglens.components import Components, build_components, build_network
 from auglens.explain import check_probe, checkpoint_name, load_weights
 from auglens.records.run import (
     RunRecord,
@@ -24,7 +26,7 @@ from auglens.records.run import (
     write_record,
     write_status,
 )
-from auglens.training import Components, build_components, build_network, train
+from auglens.training import train
 
 __all__ = ["run_job"]
 
@@ -66,7 +68,7 @@ def run_job(cfg: DictConfig) -> float:
     failed = True
     try:
         write_status(folder, RunState.RUNNING, phase="setup")
-        accuracy = _complete(job, multirun=multirun)
+        accuracy = _complete(job)
         failed = False
         return accuracy
     except Exception as error:
@@ -86,22 +88,28 @@ def run_job(cfg: DictConfig) -> float:
         tracking.finish(failed=failed)
 
 
-def _complete(job: Job, *, multirun: bool) -> float:
+def _complete(job: Job) -> float:
     components = build_components(job.config)
-    if multirun and components.inputs["trainer"]["world_size"] > 1:
+    if components.inputs["trainer"]["world_size"] > 1:
         raise ValueError(
-            f"trainer.devices={job.config['trainer']['devices']} in a sweep would run the whole "
-            "command in every process; use trainer.devices=1 and a launcher that runs several "
-            "jobs at a time."
+            f"trainer.devices={job.config['trainer']['devices']} would train the same images in "
+            "every process; a run uses one device: trainer.devices=1."
         )
     _refuse_other_record(job.folder, components.identity)
-    lock = job.sweep / ".locks" / f"{components.identity[:16]}.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock):
+    with _lock(job, components.identity):
         finished = find_record(components.identity, _candidates(job))
         if finished is not None:
             return _reuse(job, components, finished)
         return _train(job, components)
+
+
+def _lock(job: Job, identity: str) -> AbstractContextManager[object]:
+    """One at a time an identity, so that parallel jobs of a sweep do not train it twice."""
+    if job.sweep == job.folder:
+        return nullcontext()
+    lock = job.sweep / ".locks" / f"{identity[:16]}.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(lock)
 
 
 def _train(job: Job, components: Components) -> float:

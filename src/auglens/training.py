@@ -1,74 +1,39 @@
-"""Builds one run from its config and trains it. The only reader of the training config."""
+"""Trains, tests and explains one run whose parts exist."""
 
 import shutil
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.utils import instantiate
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from rich.console import Console
 from torch import Tensor
 
 from auglens import provenance, run_figures
-from auglens.augment.training_set import Augmentation, build_training_set
+from auglens.augment.training_set import build_training_set
 from auglens.callbacks import EpochProgress, History, SaliencyMaps
+from auglens.components import Components, Config, build_network, built
 from auglens.datamodule import ImageDataModule
-from auglens.datasets.spec import ImageDataset, ImageSpec, Split
-from auglens.datasets.splits import balanced_probe, balanced_subset
-from auglens.explain import LAST_CHECKPOINT, Explainer, ProbeImages, checkpoint_name
+from auglens.datasets.spec import Split
+from auglens.explain import LAST_CHECKPOINT, checkpoint_name
 from auglens.metrics.accuracy import accuracy, balanced_accuracy
-from auglens.models.normalized import NormalizedNetwork
 from auglens.module import ClassifierModule
 from auglens.records.files import write_arrays
-from auglens.records.identity import digest, identity_inputs
 from auglens.records.run import RunRecord
 from auglens.seeding import Role, role_generator, seeded_globals
 from auglens.tracking import TrackedRun
 
-__all__ = ["Components", "build_components", "build_network", "train"]
+__all__ = ["train"]
 
-Config = Mapping[str, Any]
 UNFINISHED = ".checkpoints"
 NUM_SAMPLES = 5
-DATA_MODES = ("static", "online")
-PROBE_TARGETS = ("true_class", "predicted_class")
-
-
-@dataclass(frozen=True)
-class Components:
-    """Everything of a run that exists, and was checked, before its training starts.
-
-    Attributes:
-        config: The resolved config.
-        inputs: What identifies the run.
-        dataset: Its data set.
-        originals: Its training images.
-        labels: Their labels ``(N,)``, permuted under label randomisation.
-        augmentation: Makes copies of the originals.
-        explainer: Makes its maps.
-    """
-
-    config: Config
-    inputs: dict[str, Any]
-    dataset: ImageDataset
-    originals: Split
-    labels: Tensor
-    augmentation: Augmentation
-    explainer: Explainer
-
-    @property
-    def identity(self) -> str:
-        """Hash of the inputs."""
-        return self.explainer.identity
 
 
 @dataclass
@@ -87,43 +52,6 @@ class PhaseClock:
         started = time.perf_counter()
         yield
         self.seconds[name] = time.perf_counter() - started
-
-
-def build_components(config: Config) -> Components:
-    """Load the data and build what a run needs.
-
-    Args:
-        config: The resolved config as plain containers.
-
-    Raises:
-        ValueError: If a setting cannot work; the message names its key.
-    """
-    _check(config)
-    torch.set_num_threads(config["num_threads"])
-    inputs = identity_inputs(config, **_hardware(config["trainer"]))
-    dataset = _dataset(config)
-    originals, labels = _training_images(config, dataset)
-    return Components(
-        config=config,
-        inputs=inputs,
-        dataset=dataset,
-        originals=originals,
-        labels=labels,
-        augmentation=_built(config["augment"]["transform"]),
-        explainer=_explainer(config, dataset, digest(inputs)),
-    )
-
-
-def build_network(config: Config, spec: ImageSpec) -> NormalizedNetwork:
-    """The network of the config with its first weights, for images like ``spec``'s."""
-    with seeded_globals(config["seeds"]["init"]):
-        net = _built(config["model"]["net"])(
-            in_channels=spec.channels,
-            height=spec.height,
-            width=spec.width,
-            num_classes=len(spec.class_names),
-        )
-    return NormalizedNetwork(net, mean=spec.mean, std=spec.std)
 
 
 def train(run: Components, folder: Path, tracked: TrackedRun, console: Console) -> RunRecord:
@@ -183,91 +111,13 @@ def _unfilled_memory() -> Iterator[None]:
 
     No result depends on it.
     """
-    before = torch.utils.deterministic.fill_uninitialized_memory
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    switches: Any = torch.utils.deterministic
+    before = switches.fill_uninitialized_memory
+    switches.fill_uninitialized_memory = False
     try:
         yield
     finally:
-        torch.utils.deterministic.fill_uninitialized_memory = before
-
-
-def _check(config: Config) -> None:
-    """Refuse what no part below would.
-
-    Raises:
-        ValueError: Naming the key, the value and what is allowed.
-    """
-    for key, value, allowed in (
-        ("data.mode", config["data"]["mode"], DATA_MODES),
-        ("probe.target", config["probe"]["target"], PROBE_TARGETS),
-    ):
-        if value not in allowed:
-            raise ValueError(f"{key}={value!r} is not one of {list(allowed)}.")
-    if not isinstance(config["num_threads"], int) or config["num_threads"] < 1:
-        raise ValueError(f"num_threads={config['num_threads']!r} must be a whole number above 0.")
-    if config["measures"]:
-        raise ValueError(f"measures={config['measures']} are unknown; this version has none.")
-    if not config["saliency"]["methods"]:
-        raise ValueError("saliency=[] explains nothing; name at least one method.")
-
-
-def _hardware(trainer: Config) -> dict[str, Any]:
-    """What the accelerator setting resolves to on this machine."""
-    probe = Trainer(accelerator=trainer["accelerator"], devices=trainer["devices"], barebones=True)
-    return {"accelerator": probe.strategy.root_device.type, "world_size": probe.world_size}
-
-
-def _dataset(config: Config) -> ImageDataset:
-    node = config["dataset"]
-    return _loaded_once(digest(node), config["paths"]["data_dir"], _Hidden(node))
-
-
-@dataclass(frozen=True)
-class _Hidden:
-    """A value that takes no part in comparing cache keys."""
-
-    value: Any = field(compare=False)
-
-
-@lru_cache(maxsize=1)
-def _loaded_once(identity: str, data_dir: str, node: _Hidden) -> ImageDataset:
-    """All runs of a process share one copy of a data set."""
-    del identity
-    dataset: ImageDataset = _built(node.value)(data_dir=Path(data_dir).absolute())
-    return dataset
-
-
-def _training_images(config: Config, dataset: ImageDataset) -> tuple[Split, Tensor]:
-    generator = role_generator(config["seeds"]["data"], Role.DATA)
-    chosen = balanced_subset(
-        dataset.pool.labels,
-        config["data"]["train_size"],
-        num_classes=len(dataset.spec.class_names),
-        generator=generator,
-    )
-    originals = dataset.pool[chosen]
-    if not config["data"]["permute_train_labels"]:
-        return originals, originals.labels
-    return originals, originals.labels[torch.randperm(len(originals), generator=generator)]
-
-
-def _explainer(config: Config, dataset: ImageDataset, identity: str) -> Explainer:
-    chosen = balanced_probe(
-        dataset.test.labels,
-        config["probe"]["size"],
-        num_classes=len(dataset.spec.class_names),
-        split_seed=config["dataset"]["split_seed"],
-    )
-    probe = dataset.test[chosen]
-    settings = config["saliency"]["methods"]
-    return Explainer(
-        probe=ProbeImages(probe.unit_images(), probe.labels, probe.ids),
-        methods={name: _built(node) for name, node in settings.items()},
-        settings=settings,
-        target=config["probe"]["target"],
-        seed=config["seeds"]["explain"],
-        identity=identity,
-    )
+        switches.fill_uninitialized_memory = before
 
 
 def _datamodule(run: Components) -> ImageDataModule:
@@ -293,7 +143,7 @@ def _module(run: Components) -> ClassifierModule:
     spec = run.dataset.spec
     return ClassifierModule(
         net=build_network(run.config, spec),
-        optimizer=_built(run.config["optimizer"]),
+        optimizer=built(run.config["optimizer"]),
         num_classes=len(spec.class_names),
     )
 
@@ -304,7 +154,7 @@ def _trainer(
     figures = run.config["figures"]
     return Trainer(
         **run.config["trainer"],
-        logger=_built(run.config["logger"])(tracked) or False,
+        logger=built(run.config["logger"])(tracked) or False,
         callbacks=[
             *callbacks,
             *_checkpoints(run.config, folder),
@@ -397,7 +247,3 @@ def _record(
         hardware=provenance.hardware(run.inputs["trainer"]["accelerator"]),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-
-
-def _built(node: Any) -> Any:  # noqa: ANN401 - whatever the config names
-    return instantiate(node, _convert_="all")

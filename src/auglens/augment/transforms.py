@@ -73,7 +73,7 @@ class Scale(StrengthTransform):
         return {"factor": _uniform(count, 1 - change, 1 + change, generator)}
 
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        """See :func:`auglens.augment.functional.scale`."""
+        """``images (N, C, H, W)`` through :func:`auglens.augment.functional.scale`."""
         return functional.scale(images, parameters["factor"])
 
 
@@ -107,7 +107,7 @@ class Crop(StrengthTransform):
         return _place(chosen, size, generator, smallest=1)
 
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        """See :func:`auglens.augment.functional.crop_and_resize`."""
+        """``images (N, C, H, W)`` through :func:`auglens.augment.functional.crop_and_resize`."""
         return functional.crop_and_resize(images, **parameters)
 
 
@@ -149,7 +149,7 @@ class Erase(StrengthTransform):
         return _place((sides_px / frame[:, None]).clamp(max=1), size, generator, smallest=0)
 
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        """See :func:`auglens.augment.functional.erase`."""
+        """``images (N, C, H, W)`` through :func:`auglens.augment.functional.erase`."""
         return functional.erase(images, **parameters)
 
 
@@ -182,7 +182,7 @@ class Distort(StrengthTransform):
         return {"displacement_px": smooth.movedim(1, 3) * (self.amplitude * self.strength / 2)}
 
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        """See :func:`auglens.augment.functional.elastic`."""
+        """``images (N, C, H, W)`` through :func:`auglens.augment.functional.elastic`."""
         return functional.elastic(images, parameters["displacement_px"])
 
 
@@ -207,7 +207,7 @@ class Blur(StrengthTransform):
         return {"sigma_px": _uniform(count, low, high, generator)}
 
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        """See :func:`auglens.augment.functional.gaussian_blur`."""
+        """``images (N, C, H, W)`` through :func:`auglens.augment.functional.gaussian_blur`."""
         return functional.gaussian_blur(images, parameters["sigma_px"])
 
 

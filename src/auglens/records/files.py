@@ -46,7 +46,7 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write a compressed ``.npz``, whole or not at all."""
+    """Write arrays of any shape as a compressed ``.npz`` (whole or not at all)."""
     write_bytes(path, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
 
 

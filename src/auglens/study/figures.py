@@ -66,7 +66,7 @@ class Distribution:
 
 def training_figure(summary: pd.DataFrame, styles: Mapping[str, Style]) -> Figure:
     """Figure 2: training loss and validation accuracy over the epochs."""
-    figure, (left, right) = _pair(0, right_inches=1.2)
+    figure, (left, right) = _pair(0, right_inches=1.5)
     draw_curves(summary, left, quantity="train_loss", styles=styles)
     draw_curves(summary, right, quantity="val_accuracy", styles=styles)
     several = int(summary["n"].max()) > 1
@@ -134,7 +134,7 @@ def correlation_figure(
         styles: By condition.
         note: What the reader must know about the points.
     """
-    figure, axes = _pair(0)
+    figure, axes = _pair(0, top_inches=0.85)
     for ax, (measure, frame) in zip(axes, points.items(), strict=True):
         draw_points(frame, ax, measure=measure, styles=styles)
         ax.set_title(_describe(correlations[measure]), fontsize=9)
@@ -242,7 +242,7 @@ def _describe(correlation: RankCorrelation) -> str:
 
 
 def _pair(
-    num_labels: int, *, right_inches: float = 0.15, bottom_inches: float = 0.6
+    num_labels: int, *, right_inches: float = 0.15, top_inches: float = 0.45
 ) -> tuple[Figure, Sequence[Axes]]:
     """Two Axes side by side; fixed margins, since a layout engine doubles the time of drawing."""
     width, height = max(9.0, 0.9 * num_labels + 3), 3.8
@@ -251,8 +251,8 @@ def _pair(
     figure.subplots_adjust(
         left=0.65 / width,
         right=1 - right_inches / width,
-        bottom=bottom_inches / height,
-        top=1 - 0.45 / height,
+        bottom=0.6 / height,
+        top=1 - top_inches / height,
         wspace=0.25,
     )
     return figure, (left, right)
