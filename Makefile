@@ -38,8 +38,9 @@ lint: $(READY)  ## ruff and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-notebooks: $(READY)  ## Run the notebooks on the newest sweep, in place
-	AUGLENS_SWEEP="$(abspath $(SWEEP))" $(BIN)/jupyter execute --inplace --kernel_name=python3 notebooks/*.ipynb
+notebooks: $(READY)  ## Run the notebook on the newest sweep; writes notebooks/*.executed.ipynb
+	AUGLENS_SWEEP="$(abspath $(SWEEP))" $(BIN)/jupyter execute --output='{notebook_name}.executed' \
+		--kernel_name=python3 notebooks/01_poster.ipynb
 
 lock: $(READY)  ## Resolve requirements.lock anew for Linux and macOS, Python 3.11 and newer
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \

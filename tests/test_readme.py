@@ -47,6 +47,7 @@ def test_make_targets_do_what_the_readme_says() -> None:
     targets = {command.split()[1] for command in COMMANDS if command.startswith("make ")}
     assert targets == {"reproduce", "test"}
     assert SWEEPS[0].removeprefix("python ") in recipe("reproduce")
+    assert "notebooks/01_poster.ipynb" in recipe("notebooks")
     for step in ("ruff check", "ruff format --check", "mypy", "pytest"):
         assert step in recipe("test")
 

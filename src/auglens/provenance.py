@@ -1,5 +1,6 @@
 """What computed a result: versions, commit, hardware. Changes nothing."""
 
+import os
 import platform
 import subprocess
 from functools import lru_cache
@@ -48,7 +49,8 @@ def hardware(accelerator: str) -> dict[str, str]:
     """The machine: system, processor, and the accelerator's name if it is a GPU."""
     described = {
         "system": f"{platform.system()} {platform.machine()}",
-        "cpu": platform.processor() or platform.machine(),
+        # Kernels are chosen by what the processor can do, so last bits may depend on it.
+        "cpu": f"{os.cpu_count()} cores, {torch.backends.cpu.get_cpu_capability()}",
         "accelerator": accelerator,
     }
     if accelerator == "cuda":
