@@ -62,7 +62,7 @@ KEYS = {
     "measures": None,
     "figures": None,
     "logger": {"_target_", "_partial_", "project", "entity", "mode"},
-    "paths": {"data_dir", "run_dir", "resume"},
+    "paths": {"data_dir", "resume"},
     "reuse": None,
     "fail_fast": None,
 }
@@ -84,7 +84,6 @@ def composed(*overrides: str) -> DictConfig:
 
 
 def plain(cfg: DictConfig) -> dict[str, Any]:
-    cfg.paths.run_dir = "outputs"
     container: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
     return container
 

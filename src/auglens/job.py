@@ -1,10 +1,12 @@
 """One job of Hydra's: reuse a finished run or train a new one, and say how it ended."""
 
+import gc
 import logging
 import math
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
+from rich.text import Text
 
 from auglens import tracking
 from auglens.components import Components, build_components, build_network
@@ -61,22 +64,24 @@ def run_job(cfg: DictConfig) -> float:
     In a multirun a failure costs this job only, unless ``fail_fast``; a single run raises.
     """
     multirun = HydraConfig.get().mode is RunMode.MULTIRUN
-    config = OmegaConf.to_container(cfg, resolve=True)
-    folder = Path(cfg.paths.run_dir)
+    folder = Path(HydraConfig.get().runtime.output_dir)
     sweep = Path(HydraConfig.get().sweep.dir).absolute() if multirun else folder
-    job = Job(config, folder, sweep, Console())  # type: ignore[arg-type]
+    console = Console()
     failed = True
+    _set_libraries_apart()
     try:
         write_status(folder, RunState.RUNNING, phase="setup")
-        accuracy = _complete(job)
+        config: Any = OmegaConf.to_container(cfg, resolve=True)
+        accuracy = _complete(Job(config, folder, sweep, console))
         failed = False
         return accuracy
     except Exception as error:
-        log.exception("%s failed", job.name)
+        log.exception("%s failed", folder.name)
         write_status(folder, RunState.FAILED, error=f"{type(error).__name__}: {error}")
         if not multirun:
             raise
-        job.console.print(f"[red]FAILED[/]  {job.name}: {error}", highlight=False, soft_wrap=True)
+        said = Text.assemble(("FAILED", "red"), f"  {folder.name}: {error}")
+        console.print(said, soft_wrap=True)
         if cfg.fail_fast:
             # The only thing that ends Hydra's basic launcher.
             raise SystemExit(1) from error
@@ -86,6 +91,14 @@ def run_job(cfg: DictConfig) -> float:
         raise
     finally:
         tracking.finish(failed=failed)
+        # Trainer and module refer to each other, so a job's images would stay for several jobs.
+        gc.collect()
+
+
+@lru_cache(maxsize=1)
+def _set_libraries_apart() -> None:
+    """What imports made is never garbage; without it, collecting after each job costs little."""
+    gc.freeze()
 
 
 def _complete(job: Job) -> float:
@@ -124,7 +137,7 @@ def _train(job: Job, components: Components) -> float:
     record = train(components, job.folder, tracked, job.console)
     write_record(job.folder, record)
     write_status(job.folder, RunState.COMPLETED, identity=components.identity)
-    job.console.print(_line(record, f"{record.seconds['total']:6.1f} s"), highlight=False)
+    job.console.print(_line(record, f"{record.seconds['total']:6.1f} s"))
     return record.test_accuracy
 
 
@@ -141,7 +154,7 @@ def _reuse(job: Job, components: Components, finished: Path) -> float:
         job.folder, RunState.REUSED, identity=components.identity, run=str(finished.absolute())
     )
     note = f"reused{', explained by ' + ', '.join(added) if added else ''}"
-    job.console.print(_line(record, note), highlight=False)
+    job.console.print(_line(record, note))
     return record.test_accuracy
 
 
@@ -159,10 +172,10 @@ def _candidates(job: Job) -> Iterable[Path]:
         yield from run_folders(sweep)
 
 
-def _line(record: RunRecord, note: str) -> str:
+def _line(record: RunRecord, note: str) -> Text:
     strength = "" if record.strength is None else f"s{record.strength:g}"
     epochs = record.config["trainer"]["max_epochs"]
-    return (
+    return Text(
         f"{record.augment:<10} {strength:<5} seed {record.config['seed']:<3} "
         f"best epoch {record.best_epoch:>3}/{epochs}  val {record.val_accuracy:.3f}  "
         f"test {record.test_accuracy:.3f}  {note}"
