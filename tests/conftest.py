@@ -78,7 +78,7 @@ def cli(data_dir: Path) -> Cli:
 
 @pytest.fixture(scope="session")
 def sweep(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Sweep:
-    """The poster's six runs and a duplicate, small, with both methods and offline W&B."""
+    """The poster's six runs, small, with both methods and offline W&B."""
     folder = tmp_path_factory.mktemp("multirun") / "day" / "time"
     code = cli(
         "-m",

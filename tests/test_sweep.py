@@ -1,5 +1,6 @@
 """The whole pipeline through train.py: what a sweep leaves, and what it does when run again."""
 
+import gc
 import json
 import math
 import os
@@ -15,8 +16,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from pytorch_lightning import Trainer
 from scipy.stats import entropy as scipy_entropy
 
+from auglens.datamodule import ImageDataModule
 from auglens.explain import load_weights
 from auglens.models.cnn2 import Cnn2
 from auglens.models.normalized import NormalizedNetwork
@@ -53,6 +56,17 @@ def inspect(run: Path) -> dict[str, object]:
     )
     content: dict[str, object] = json.loads(done.stdout)
     return content
+
+
+def _rounded(content: object) -> str:
+    """JSON with every float at eight decimals, so that values can be looked for."""
+
+    def shorten(value: object) -> object:
+        if isinstance(value, dict):
+            return {key: shorten(item) for key, item in value.items()}
+        return f"{value:.8f}" if isinstance(value, float) else value
+
+    return json.dumps(shorten(content)).replace('"', "'")
 
 
 class TestWhatASweepLeaves:
@@ -103,7 +117,9 @@ class TestWhatASweepLeaves:
             assert samples["originals"].shape == (5, 1, 28, 28)
             assert samples["augmented"].shape == (5, copies, 1, 28, 28)
             for method in METHODS:
-                maps, ids, _ = read_map(folder, method)
+                read = read_map(folder, method)
+                maps, ids = read.maps, read.probe_ids
+                assert read.settings["target"] == "true_class"
                 assert maps.shape == (20, 28, 28)
                 assert maps.dtype == np.float32
                 assert (ids == probe.probe_ids).all()
@@ -132,7 +148,9 @@ class TestWhatASweepLeaves:
         logits[range(20), probe.labels].sum().backward()
         assert images.grad is not None
         expected = images.grad.abs().amax(dim=1).numpy()
-        np.testing.assert_allclose(read_map(folder, "gradient")[0], expected, rtol=1e-4, atol=1e-7)
+        np.testing.assert_allclose(
+            read_map(folder, "gradient").maps, expected, rtol=1e-4, atol=1e-7
+        )
 
     def test_columns_of_the_sweep_tables(self, sweep: Sweep) -> None:
         runs, maps = runs_csv(sweep.folder), pd.read_csv(sweep.folder / "maps.csv")
@@ -156,9 +174,10 @@ class TestWhatASweepLeaves:
         rows = {(row["run"], row["method"], row["probe_id"]): row for row in table}
         folders = run_folders(sweep.folder)
         for method in METHODS:
-            baseline = read_map(folders[-1], method)[0].astype(np.float64)
+            baseline = read_map(folders[-1], method).maps.astype(np.float64)
             for folder in folders:
-                maps, ids, _ = read_map(folder, method)
+                read = read_map(folder, method)
+                maps, ids = read.maps, read.probe_ids
                 for one, ref, probe_id in zip(maps.astype(np.float64), baseline, ids, strict=True):
                     row = rows[folder.name, method, probe_id]
                     p, q = one.ravel() / one.sum(), ref.ravel() / ref.sum()
@@ -202,9 +221,11 @@ class TestWhatASweepLeaves:
                 continue
             (second,) = reopened
             assert second.name.split("-")[3] == first.name.split("-")[3]
-            summary = json.dumps(inspect(second))
-            for measure in ("cc", "kl", "kl_reverse", "sim", "js"):
-                assert f'"similarity/{measure}"' in summary
+            summary = _rounded(inspect(second))
+            maps = pd.read_csv(sweep.folder / "maps.csv")
+            own = maps[(maps["run"] == folder.name) & (maps["method"] == "gradient")]
+            for measure in SIMILARITIES:
+                assert f"'similarity/{measure}': '{own[measure].mean():.8f}'" in summary
         (study,) = (sweep.folder / "wandb").glob("offline-run-*")
         assert '"tables/table1"' in json.dumps(inspect(study))
 
@@ -236,7 +257,7 @@ def _result(folder: Path) -> dict[str, object]:
     return {
         "weights": {name: value.numpy().tobytes() for name, value in weights.items()},
         "history": history.to_csv(),
-        "maps": read_map(folder, "gradient")[0].tobytes(),
+        "maps": read_map(folder, "gradient").maps.tobytes(),
         "logits": read_probe(folder).logits.tobytes(),
         "test": (record.test_accuracy, record.test_accuracy_last_epoch, record.test_confusion),
     }
@@ -273,6 +294,17 @@ class TestRunAgain:
         assert len(runs_csv(folder)) == 8
         assert runs_csv(folder)["identity"].is_unique
 
+    def test_folders_that_hold_each_others_records_are_no_obstacle(
+        self, cli: Cli, tmp_path: Path
+    ) -> None:
+        folder = tmp_path / "day" / "time"
+        small = [word for word in SMALL if "batch_size" not in word]
+        for sizes in ("22,10", "10,22"):
+            arguments = ("-m", "augment=none", f"data.batch_size={sizes}")
+            assert cli(*arguments, f"hydra.sweep.dir={folder}", *small, *QUIET) == 0
+        assert set(states(folder).values()) == {"COMPLETED"}
+        assert len(runs_csv(folder)) == 2
+
     def test_a_cross_product_over_strengths_trains_none_once(self, cli: Cli, folder: Path) -> None:
         before = set(_stamps(folder, "record.json"))
         arguments = ("-m", "augment=crop,none", "augment.strength=0.5,1")
@@ -294,11 +326,11 @@ class TestRunAgain:
         self, cli: Cli, folder: Path
     ) -> None:
         lacking = folder / "1-crop-s1-seed0"
-        before = read_map(lacking, "gradient")[0]
+        before = read_map(lacking, "gradient").maps
         (lacking / "saliency" / "gradient.npz").unlink()
         records, checkpoints = _stamps(folder, "record.json"), _stamps(folder, "best.ckpt")
         assert cli("-m", "augment=crop", f"hydra.sweep.dir={folder}", *SMALL, *QUIET) == 0
-        assert (read_map(lacking, "gradient")[0] == before).all()
+        assert (read_map(lacking, "gradient").maps == before).all()
         assert _stamps(folder, "record.json") == records
         assert _stamps(folder, "best.ckpt") == checkpoints
 
@@ -306,9 +338,15 @@ class TestRunAgain:
         lacking = folder / "1-crop-s1-seed0"
         before = read_map(lacking, "gradient")
         # One channel: the sum keeps the sign that the maximum of absolutes drops.
-        override = "saliency.methods.gradient.reduce=sum_abs"
+        override = "saliency.methods.gradient.reduce=sum"
         assert cli("-m", "augment=crop", f"hydra.sweep.dir={folder}", override, *SMALL, *QUIET) == 0
-        assert read_map(lacking, "gradient")[2] != before[2]
+        after = read_map(lacking, "gradient")
+        assert after.settings["reduce"] == "sum"
+        np.testing.assert_allclose(np.abs(after.maps), before.maps, rtol=1e-5, atol=1e-9)
+        assert (after.maps < 0).any()
+        table = pd.read_csv(folder / "maps.csv").query("method == 'gradient'")
+        assert table.loc[table["augment"] == "crop", ["cc", "kl", "entropy"]].isna().all(axis=None)
+        assert table.loc[table["augment"] == "blur", "cc"].notna().all()
 
     def test_another_probe_is_refused_and_nothing_is_lost(
         self, cli: Cli, folder: Path, capsys: pytest.CaptureFixture[str]
@@ -319,7 +357,7 @@ class TestRunAgain:
         before = read_map(folder / "1-crop-s1-seed0", "gradient")
         assert cli(*arguments, *small, *QUIET) == 1
         assert "Use probe.size=20" in capsys.readouterr().out
-        assert (read_map(folder / "1-crop-s1-seed0", "gradient")[0] == before[0]).all()
+        assert (read_map(folder / "1-crop-s1-seed0", "gradient").maps == before.maps).all()
 
     def test_a_folder_that_holds_another_run_is_refused(
         self, cli: Cli, folder: Path, capsys: pytest.CaptureFixture[str]
@@ -337,6 +375,19 @@ def _stamps(sweep: Path, name: str) -> dict[str, int]:
 
 
 class TestFailure:
+    def test_a_job_leaves_no_images_behind(self, cli: Cli, tmp_path: Path) -> None:
+        cli("augment=crop", f"hydra.run.dir={tmp_path}", *SMALL, *QUIET)
+        kept = [one for one in gc.get_objects() if isinstance(one, (ImageDataModule, Trainer))]
+        assert not kept
+
+    def test_a_setting_that_cannot_be_resolved_is_the_jobs_failure(
+        self, cli: Cli, tmp_path: Path
+    ) -> None:
+        folder = tmp_path / "day" / "time"
+        paths = "optimizer.lr='${oc.env:AUGLENS_ABSENT}',0.001"
+        assert cli("-m", "augment=none", paths, f"hydra.sweep.dir={folder}", *SMALL, *QUIET) == 1
+        assert list(states(folder).values()) == ["FAILED", "COMPLETED"]
+
     def test_a_failed_job_costs_only_itself(
         self, cli: Cli, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -433,7 +484,7 @@ class TestOtherShapes:
         runs = runs_csv(folder)
         assert runs["status"].tolist() == ["COMPLETED"] * 6
         for run in run_folders(folder):
-            assert read_map(run, "blur_perturbation")[0].shape == (14, 40, 36)
+            assert read_map(run, "blur_perturbation").maps.shape == (14, 40, 36)
             record = read_record(run)
             confusion = np.array(record.test_confusion)
             assert confusion.sum(axis=1).tolist() == [18, 27, 21, 39, 24, 30, 51]

@@ -1,10 +1,10 @@
 """Lightning callbacks: when things are written and shown. How is decided elsewhere."""
 
 import csv
+import math
 import time
 from pathlib import Path
 
-import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -12,9 +12,10 @@ from torch import Tensor
 
 from auglens import run_figures
 from auglens.explain import Explainer
+from auglens.metrics.entropy import entropy
 from auglens.metrics.running import MapEntropy
 from auglens.module import ClassifierModule
-from auglens.tracking import log_images, log_metrics
+from auglens.tracking import log_histogram, log_images, log_metrics
 
 __all__ = ["EpochProgress", "History", "SaliencyMaps"]
 
@@ -46,23 +47,23 @@ class History(Callback):
         del trainer, pl_module
         self._started = time.perf_counter()
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: ClassifierModule) -> None:  # type: ignore[override]
         """Write the epoch's row.
 
         Raises:
             ValueError: If the training loss is not finite.
         """
-        del pl_module
-        metrics = trainer.callback_metrics
-        row = {name: float(metrics[name]) for name in HISTORY_COLUMNS[1:-1]}
-        row = {"epoch": trainer.current_epoch + 1, **row}
+        # Lightning calls this before the module's own hook, which logs the training loss.
+        metrics = {**trainer.callback_metrics, "train_loss": pl_module.train_loss}
+        row = {"epoch": float(trainer.current_epoch + 1)}
+        row |= {name: float(metrics[name]) for name in HISTORY_COLUMNS[1:-1]}
         row["seconds"] = time.perf_counter() - self._started
         self.rows.append(row)
         with self.path.open("a", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerow(row.values())
-        if not torch.isfinite(metrics["train_loss"]):
+            csv.writer(file).writerow([int(row["epoch"]), *list(row.values())[1:]])
+        if not math.isfinite(row["train_loss"]):
             raise ValueError(
-                f"The training loss is {row['train_loss']} in epoch {row['epoch']}; a smaller "
+                f"The training loss is {row['train_loss']} in epoch {row['epoch']:.0f}; a smaller "
                 "optimizer.lr or trainer.gradient_clip_val may help."
             )
 
@@ -143,17 +144,21 @@ class SaliencyMaps(Callback):
     def _show(self, trainer: Trainer, method: str, maps: Tensor) -> None:
         mean_entropy = MapEntropy()
         mean_entropy.update(maps)
-        log_metrics(trainer.loggers, {f"saliency/{method}/entropy": float(mean_entropy.compute())})
+        entropies = entropy(maps)
+        numbers = {
+            f"saliency/{method}/entropy": float(mean_entropy.compute()),
+            f"saliency/{method}/num_degenerate": float(entropies.isnan().sum()),
+        }
+        log_metrics(trainer.loggers, numbers)
+        log_histogram(trainer.loggers, f"saliency/{method}/entropies", entropies.tolist())
         probe = self.explainer.probe
         shown = run_figures.first_of_each_class(probe.labels)
         panels = run_figures.MapPanels(probe.images[shown].numpy(), maps[shown].numpy())
-        titles = [f"class {int(label)}" for label in probe.labels[shown]]
+        captions = [
+            f"class {int(probe.labels[index])}, entropy {float(entropies[index]):.3f} nats"
+            for index in shown
+        ]
         for kind, images in (("maps", panels.alone()), ("overlays", panels.over_images())):
-            log_images(trainer.loggers, f"saliency/{method}/{kind}", list(images), titles)
+            log_images(trainer.loggers, f"saliency/{method}/{kind}", list(images), captions)
         if self.figures:
-            run_figures.write_map_figure(
-                self.folder / "figures" / f"{method}.png",
-                panels,
-                column_titles=titles,
-                title=f"{method}: first probe image of each class",
-            )
+            run_figures.write_probe_figure(self.folder, method, probe, maps)

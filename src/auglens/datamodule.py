@@ -27,6 +27,9 @@ class TrainBatches:
         steps: Batches an epoch.
         generator: Source of the order.
 
+    Attributes:
+        samples_shown: Samples handed out so far, repeats counted.
+
     Raises:
         ValueError: If a size is below 1.
     """
@@ -49,6 +52,7 @@ class TrainBatches:
         self.batch_size = batch_size
         self.steps = steps
         self.generator = generator
+        self.samples_shown = 0
         self._queue = torch.empty(0, dtype=torch.long)
 
     def __len__(self) -> int:
@@ -56,6 +60,7 @@ class TrainBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         for _ in range(self.steps):
+            self.samples_shown += self.batch_size
             yield self.fetch(self._next_positions())
 
     def _next_positions(self) -> Tensor:
@@ -140,7 +145,7 @@ class ImageDataModule(LightningDataModule):
             keep_original=online or keep_original,
             generator=augment_generator,
         )
-        self._train = TrainBatches(
+        self.train_batches = TrainBatches(
             self._fetch_online if online else self._fetch,
             size=len(labels) * (copies + keep_original),
             batch_size=batch_size,
@@ -151,7 +156,14 @@ class ImageDataModule(LightningDataModule):
     def train_dataloader(self) -> TrainBatches:
         """Shuffled batches of the training set, on the trainer's device."""
         self.training_set = _moved(self.training_set, self._device)
-        return self._train
+        return self.train_batches
+
+    def transfer_batch_to_device(
+        self, batch: Batch, device: torch.device, dataloader_idx: int
+    ) -> Batch:
+        """Nothing to do: batches are cut from tensors that lie on the device already."""
+        del device, dataloader_idx
+        return batch
 
     def val_dataloader(self) -> EvalBatches:
         """The validation split in order, on the trainer's device."""
@@ -179,7 +191,8 @@ class ImageDataModule(LightningDataModule):
         sources, labels = self._fetch(positions % count)
         copied = positions >= count if self.keep_original else torch.ones_like(positions).bool()
         images = sources.clone()
-        images[copied] = self.augmentation(sources[copied], generator=self.augment_generator)
+        if copied.any():
+            images[copied] = self.augmentation(sources[copied], generator=self.augment_generator)
         return images, labels
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -53,7 +54,7 @@ class ProbeImages:
     labels: Tensor
     ids: Tensor
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """sha256 of the images, labels and ids."""
         whole = hashlib.sha256()
@@ -113,7 +114,7 @@ class Explainer:
     ) -> Tensor:
         # Each method has its own stream: its maps do not depend on which others run.
         generator = role_generator(self.seed, Role.EXPLAIN)
-        maps = self.methods[name](net, images, targets, generator=generator)
+        maps = self.methods[name](net, images.clone(), targets, generator=generator)
         maps = maps.detach().float().cpu()
         write_map(
             folder,
@@ -121,6 +122,7 @@ class Explainer:
             maps=maps.numpy(),
             probe_ids=self.probe.ids.numpy(),
             method_hash=self._hash(name),
+            settings=self._settings(name),
         )
         return maps
 
@@ -136,11 +138,11 @@ class Explainer:
             ),
         )
 
+    def _settings(self, name: str) -> dict[str, Any]:
+        return {**self.settings[name], "target": self.target, "seed": self.seed}
+
     def _hash(self, name: str) -> str:
-        settings = {**self.settings[name], "target": self.target}
-        return method_hash(
-            self.identity, settings, probe_hash=self.probe.hash, explain_seed=self.seed
-        )
+        return method_hash(self.identity, self._settings(name), probe_hash=self.probe.hash)
 
 
 def checkpoint_name(config: Mapping[str, Any]) -> str:

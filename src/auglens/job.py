@@ -24,11 +24,14 @@ from auglens.records.run import (
     RunRecord,
     RunState,
     find_record,
+    map_path,
     read_record,
     run_folders,
     write_record,
     write_status,
 )
+from auglens.run_figures import write_probe_figure
+from auglens.sweep import note_job
 from auglens.training import train
 
 __all__ = ["run_job"]
@@ -67,17 +70,19 @@ def run_job(cfg: DictConfig) -> float:
     folder = Path(HydraConfig.get().runtime.output_dir)
     sweep = Path(HydraConfig.get().sweep.dir).absolute() if multirun else folder
     console = Console()
-    failed = True
+    state = RunState.RUNNING
     _set_libraries_apart()
     try:
-        write_status(folder, RunState.RUNNING, phase="setup")
+        note_job(sweep, folder.name, state)
+        _say(folder, state, phase="setup")
         config: Any = OmegaConf.to_container(cfg, resolve=True)
         accuracy = _complete(Job(config, folder, sweep, console))
-        failed = False
+        state = RunState.COMPLETED
         return accuracy
     except Exception as error:
+        state = RunState.FAILED
         log.exception("%s failed", folder.name)
-        write_status(folder, RunState.FAILED, error=f"{type(error).__name__}: {error}")
+        _say(folder, state, error=f"{type(error).__name__}: {error}")
         if not multirun:
             raise
         said = Text.assemble(("FAILED", "red"), f"  {folder.name}: {error}")
@@ -87,12 +92,20 @@ def run_job(cfg: DictConfig) -> float:
             raise SystemExit(1) from error
         return math.nan
     except BaseException:
-        write_status(folder, RunState.INTERRUPTED)
+        state = RunState.INTERRUPTED
+        _say(folder, state)
         raise
     finally:
-        tracking.finish(failed=failed)
+        note_job(sweep, folder.name, state)
+        tracking.finish(failed=state is not RunState.COMPLETED)
         # Trainer and module refer to each other, so a job's images would stay for several jobs.
         gc.collect()
+
+
+def _say(folder: Path, state: RunState, **details: str) -> None:
+    """Write ``status.json``, unless the folder holds a finished run, whose status that is."""
+    if not (folder / "record.json").exists():
+        write_status(folder, state, **details)
 
 
 @lru_cache(maxsize=1)
@@ -108,11 +121,15 @@ def _complete(job: Job) -> float:
             f"trainer.devices={job.config['trainer']['devices']} would train the same images in "
             "every process; a run uses one device: trainer.devices=1."
         )
-    _refuse_other_record(job.folder, components.identity)
     with _lock(job, components.identity):
         finished = find_record(components.identity, _candidates(job))
         if finished is not None:
             return _reuse(job, components, finished)
+        if (job.folder / "record.json").exists():
+            raise ValueError(
+                f"{job.folder} holds the record of another run (or a damaged one); use another "
+                "hydra.sweep.dir or hydra.run.dir, or delete that folder."
+            )
         return _train(job, components)
 
 
@@ -137,7 +154,7 @@ def _train(job: Job, components: Components) -> float:
     record = train(components, job.folder, tracked, job.console)
     write_record(job.folder, record)
     write_status(job.folder, RunState.COMPLETED, identity=components.identity)
-    job.console.print(_line(record, f"{record.seconds['total']:6.1f} s"))
+    job.console.print(_line(record, f"{record.seconds['total']:6.1f} s"), soft_wrap=True)
     return record.test_accuracy
 
 
@@ -146,24 +163,32 @@ def _reuse(job: Job, components: Components, finished: Path) -> float:
     record = read_record(finished)
     added = components.explainer.missing(finished)
     if added:
-        check_probe(finished, record, components.explainer.probe)
-        net = build_network(job.config, components.dataset.spec)
-        load_weights(net, finished / checkpoint_name(job.config))
-        components.explainer.explain(net, finished)
-    write_status(
-        job.folder, RunState.REUSED, identity=components.identity, run=str(finished.absolute())
-    )
+        _explain(job, components, finished, record)
+    _say(job.folder, RunState.REUSED, identity=components.identity, run=str(finished.absolute()))
     note = f"reused{', explained by ' + ', '.join(added) if added else ''}"
-    job.console.print(_line(record, note))
+    job.console.print(_line(record, note), soft_wrap=True)
     return record.test_accuracy
 
 
-def _refuse_other_record(folder: Path, identity: str) -> None:
-    other = find_record(identity, [folder]) is None and (folder / "record.json").exists()
-    if other:
+def _explain(job: Job, components: Components, finished: Path, record: RunRecord) -> None:
+    explainer = components.explainer
+    check_probe(finished, record, explainer.probe)
+    if finished.parent != job.sweep:
+        _refuse_to_replace(explainer.missing(finished), finished)
+    net = build_network(job.config, components.dataset.spec)
+    load_weights(net, finished / checkpoint_name(job.config))
+    for method, maps in explainer.explain(net, finished).items():
+        if job.config["figures"]:
+            write_probe_figure(finished, method, explainer.probe, maps)
+
+
+def _refuse_to_replace(methods: Iterable[str], finished: Path) -> None:
+    """Maps of a sweep that is only reused are not replaced by ones with other settings."""
+    held = [method for method in methods if map_path(finished, method).exists()]
+    if held:
         raise ValueError(
-            f"{folder} holds the record of another run (or a damaged one); use another "
-            "hydra.sweep.dir or hydra.run.dir, or delete that folder."
+            f"{finished} belongs to a reused sweep and holds maps of {', '.join(held)} with other "
+            "settings; use those settings, or explain in that sweep's own folder."
         )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Literal
 
+import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -38,6 +39,8 @@ class ClassifierModule(LightningModule):
         # torchmetrics averages over classes unless told otherwise.
         self.val_accuracy = MulticlassAccuracy(num_classes, average="micro")
         self.test_confusion = MulticlassConfusionMatrix(num_classes)
+        self._train_losses: list[Tensor] = []
+        self._val_losses: list[Tensor] = []
         self.tested_weights: TestedWeights = "best"
         self.test_confusions: dict[TestedWeights, Tensor] = {}
 
@@ -46,13 +49,27 @@ class ClassifierModule(LightningModule):
         logits: Tensor = self.net(images)
         return logits
 
+    @property
+    def train_loss(self) -> Tensor:
+        """Mean training loss of the epoch so far, in nats."""
+        return torch.stack(self._train_losses).mean()
+
+    def on_train_epoch_start(self) -> None:
+        """Begin a new mean."""
+        self._train_losses.clear()
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Cross-entropy of one batch."""
         del batch_idx
         images, labels = batch
         loss = F.cross_entropy(self(images), labels)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(labels))
+        # Kept on the device and logged once an epoch: logging a step costs as much as a small net.
+        self._train_losses.append(loss.detach())
         return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Log the epoch's loss."""
+        self.log("train_loss", self.train_loss)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Loss and accuracy over the whole validation split."""
@@ -60,11 +77,13 @@ class ClassifierModule(LightningModule):
         images, labels = batch
         logits = self(images)
         self.val_accuracy.update(logits, labels)
-        self.log("val_loss", F.cross_entropy(logits, labels), batch_size=len(labels))
+        self._val_losses.append(F.cross_entropy(logits, labels, reduction="none"))
 
     def on_validation_epoch_end(self) -> None:
-        """Log the accuracy the checkpoint is chosen by."""
+        """Log the loss, and the accuracy the checkpoint is chosen by."""
+        self.log("val_loss", torch.cat(self._val_losses).mean())
         self.log("val_accuracy", self.val_accuracy.compute())
+        self._val_losses.clear()
         self.val_accuracy.reset()
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:

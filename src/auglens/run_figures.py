@@ -1,6 +1,5 @@
 """The pictures of one run: its maps and a sample of its training set. Computes no measure."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +9,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
+from auglens.explain import ProbeImages
 from auglens.records.files import write_bytes
 from auglens.saliency import overlay
 
-__all__ = ["MapPanels", "first_of_each_class", "write_map_figure", "write_sample_figure"]
+__all__ = ["MapPanels", "first_of_each_class", "write_probe_figure", "write_sample_figure"]
 
 PNG_DPI = 110
 SHOWN_COPIES = 5
@@ -53,26 +53,26 @@ class MapPanels:
         return overlay.overlay(self.images, overlay.relative(self.maps), limit=self.limit)
 
 
-def write_map_figure(
-    path: Path, panels: MapPanels, *, column_titles: Sequence[str], title: str
-) -> None:
-    """Write a PNG: images, their maps alone, and the maps over the images.
+def write_probe_figure(folder: Path, method: str, probe: ProbeImages, maps: Tensor) -> None:
+    """Write ``figures/<method>.png``: the first probe image of each class, its map, the overlay.
 
     Args:
-        path: The file.
-        panels: What to draw, a column an image.
-        column_titles: One an image.
-        title: Of the figure.
+        folder: The run folder.
+        method: Name of the attribution method.
+        probe: The explained images.
+        maps: Their maps ``(N, H, W)``.
     """
+    shown = first_of_each_class(probe.labels)
+    panels = MapPanels(probe.images[shown].numpy(), maps[shown].numpy())
     rows = np.stack([overlay.to_display(panels.images), panels.alone(), panels.over_images()])
     figure = overlay.mosaic_figure(
         rows,
         row_titles=["image", "map", "overlay"],
-        column_titles=column_titles,
-        title=title,
+        column_titles=[f"class {int(label)}" for label in probe.labels[shown]],
+        title=f"{method}: first probe image of each class",
         limit=panels.limit,
     )
-    _write(path, figure)
+    _write(folder / "figures" / f"{method}.png", figure)
 
 
 def write_sample_figure(

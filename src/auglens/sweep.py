@@ -1,9 +1,11 @@
 """Start and end of a sweep. Free of torch, so that a mistyped override is answered at once."""
 
+import json
 import shlex
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -12,10 +14,12 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from auglens.records.run import RunState, read_status, run_folders
+from auglens.records.files import write_json
+from auglens.records.run import RunState
 
-__all__ = ["SweepFolder", "run_to_the_end"]
+__all__ = ["SweepFolder", "note_job", "run_to_the_end", "states_since"]
 
+JOBS = ".jobs"
 ENDED_BADLY = (RunState.FAILED, RunState.INTERRUPTED, RunState.RUNNING)
 
 
@@ -32,11 +36,11 @@ class SweepFolder(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
         """Only ``hydra.sweep.dir`` can be read here: the config is not swept yet."""
-        type(self).sweep = Path(config.hydra.sweep.dir)
+        type(self).sweep = Path(config.hydra.sweep.dir).absolute()
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
         """The folder of a single run."""
-        type(self).run = Path(config.hydra.run.dir)
+        type(self).run = Path(config.hydra.run.dir).absolute()
 
 
 class _Interruption:
@@ -74,10 +78,12 @@ def run_to_the_end(main: Callable[[], object]) -> int:
         _say_how_to_go_on()
     if SweepFolder.sweep is None:
         return code
-    ended = _ended_since(SweepFolder.sweep, started)
-    if ended:
-        _report(SweepFolder.sweep)
-    return code or int(any(state in ENDED_BADLY for state in ended))
+    ended = states_since(SweepFolder.sweep, started)
+    if not ended:
+        return code
+    reported = _report(SweepFolder.sweep)
+    failed = not reported or any(state in ENDED_BADLY for state in ended)
+    return code or int(failed)
 
 
 def _exit_code(main: Callable[[], object]) -> int:
@@ -87,36 +93,53 @@ def _exit_code(main: Callable[[], object]) -> int:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
+    except Exception:  # noqa: BLE001 - whatever HYDRA_FULL_ERROR lets through; the report comes first
+        traceback.print_exc()
+        return 1
     return 0
 
 
-def _ended_since(sweep: Path, started: float) -> list[str]:
-    """States of the jobs that this command ran; empty if Hydra refused before the first."""
-    folders = [
-        folder
-        for folder in run_folders(sweep)
-        if (folder / "status.json").exists() and (folder / "status.json").stat().st_mtime >= started
-    ]
-    return [str(read_status(folder).get("state")) for folder in folders]
+def note_job(sweep: Path, run: str, state: RunState) -> None:
+    """Leave word of a job for the sweep's end; its run folder may belong to another run's record.
+
+    Args:
+        sweep: The sweep folder.
+        run: Name of the job's run folder.
+        state: How the job stands.
+    """
+    write_json(sweep / JOBS / f"{run}.json", {"state": state, "updated": time.time()})
 
 
-def _report(sweep: Path) -> None:
+def states_since(sweep: Path, started: float) -> list[str]:
+    """States of the jobs that this command ran; empty if Hydra refused before the first.
+
+    Args:
+        sweep: The sweep folder.
+        started: When the command began, seconds since the epoch.
+    """
+    notes = [json.loads(path.read_text("utf-8")) for path in sorted((sweep / JOBS).glob("*.json"))]
+    return [note["state"] for note in notes if note["updated"] >= started]
+
+
+def _report(sweep: Path) -> bool:
     """Build the report of what is there, print its table, mirror it to W&B."""
     from rich.console import Console
 
     from auglens.study import build_study
     from auglens.study.__main__ import settings
     from auglens.study.console import print_study
+    from auglens.study.load import StudyError
     from auglens.tracking import mirror_study
 
     console = Console()
     try:
         study = build_study([sweep], out=sweep, kl_eps=settings([])["kl_eps"])
-    except ValueError as error:
-        console.print(f"No report: {error}", highlight=False, soft_wrap=True)
-        return
-    mirror_study(study, sweep)
+    except StudyError as error:
+        console.print(f"No report: {error}", markup=False, highlight=False, soft_wrap=True)
+        return False
     print_study(study, console)
+    mirror_study(study, sweep)
+    return True
 
 
 def _say_how_to_go_on() -> None:

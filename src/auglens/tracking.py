@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
@@ -25,6 +26,7 @@ __all__ = [
     "TrackedRun",
     "csv_logger",
     "finish",
+    "log_histogram",
     "log_images",
     "log_metrics",
     "mirror_study",
@@ -77,7 +79,12 @@ def wandb_logger(
 
     # Lightning's own call of wandb.init passes an argument that W&B warns of.
     settings = wandb_settings(run, project=project, entity=entity, mode=mode)
-    opened = wandb.init(config=dict(run.config), **settings)
+    try:
+        opened = wandb.init(config=dict(run.config), **settings)
+    except wandb.Error as error:
+        # W&B is a mirror: what it lacks must not cost the run.
+        log.warning("W&B does not answer (%s); %s stays offline.", error, run.name)
+        opened = wandb.init(config=dict(run.config), **{**settings, "mode": "offline"})
     opened.define_metric("epoch")
     opened.define_metric("*", step_metric="epoch", step_sync=True)
     return [WandbLogger(experiment=opened)]
@@ -124,8 +131,11 @@ def resolve_mode(mode: str | None) -> str:
     Raises:
         ValueError: If ``mode`` is none W&B knows.
     """
+    if mode is None and not _has_api_key():
+        _say_offline()
+        return "offline"
     if mode is None:
-        return "online" if _has_api_key() else "offline"
+        return "online"
     if mode not in MODES:
         raise ValueError(f"logger.mode={mode!r} is not one of {list(MODES)}, nor null.")
     return mode
@@ -135,34 +145,50 @@ def mirror_study(study: "Study", sweep: Path) -> None:
     """Add each run's similarity to its W&B summary, and the study as a run of the group.
 
     Runs are found by their ids; only those that this sweep trained with W&B are opened. The first
-    saliency method has ``similarity/<measure>``, further ones ``similarity/<method>/<measure>``.
+    saliency method has ``similarity/<measure>``, every one ``similarity/<method>/<measure>``.
 
     Args:
         study: What was built from the sweep.
         sweep: The sweep folder.
     """
     tracked = [folder for folder in run_folders(sweep) if _uses_wandb(folder)]
+    if not tracked:
+        return
+    import wandb
+
+    try:
+        _mirror(study, sweep, tracked)
+    except (wandb.Error, OSError) as error:
+        log.warning("W&B does not have the study (%s); it is whole on disk.", error)
+
+
+def _mirror(study: "Study", sweep: Path, tracked: Sequence[Path]) -> None:
     for folder in tracked:
         similarity = study.similarity.get(folder)
         if similarity:
             with _opened(_settings_of(folder, sweep)) as run:
-                run.summary.update(_similarity_summary(similarity))
-    if tracked:
-        settings = _settings_of(tracked[0], sweep)
-        name = sweep_name(sweep)
-        settings |= {
-            "id": digest([name, "study"])[:16],
-            "name": f"study-{name}",
-            "job_type": "study",
-            "dir": str(sweep),
-        }
-        with _opened(settings) as run:
-            _log_study(run, study)
+                methods = read_record(folder).config["saliency"]["methods"]
+                run.summary.update(_similarity_summary(similarity, list(methods)))
+    settings = _settings_of(tracked[0], sweep)
+    name = sweep_name(sweep)
+    settings |= {
+        "id": digest([name, "study"])[:16],
+        "name": f"study-{name}",
+        "job_type": "study",
+        "dir": str(sweep),
+    }
+    with _opened(settings) as run:
+        _log_study(run, study)
 
 
 def sweep_name(sweep: Path) -> str:
     """Date and time of a sweep folder: W&B's group."""
     return f"{sweep.parent.name}/{sweep.name}"
+
+
+@lru_cache(maxsize=1)
+def _say_offline() -> None:
+    log.warning("W&B stays offline: no API key. Runs can be sent later with `wandb sync`.")
 
 
 def log_metrics(loggers: Sequence[Logger], metrics: Mapping[str, float]) -> None:
@@ -184,6 +210,16 @@ def log_images(
             logger.log_image(key, bytes_, caption=list(captions))
 
 
+def log_histogram(loggers: Sequence[Logger], key: str, values: Sequence[float]) -> None:
+    """Log a distribution to the loggers that take one: W&B's; NaN is left out."""
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            import wandb
+
+            finite = [value for value in values if np.isfinite(value)]
+            logger.log_metrics({key: wandb.Histogram(finite)})  # type: ignore[dict-item]
+
+
 def finish(*, failed: bool) -> None:
     """End the open W&B run, if any, so that the next job does not continue it."""
     wandb = sys.modules.get("wandb")
@@ -202,11 +238,18 @@ def _opened(settings: Mapping[str, Any]) -> Iterator[Any]:
         run.finish()
 
 
-def _similarity_summary(similarity: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    summary: dict[str, float] = {}
-    for position, (method, measures) in enumerate(similarity.items()):
-        prefix = "similarity" if position == 0 else f"similarity/{method}"
-        summary |= {f"{prefix}/{name}": value for name, value in measures.items()}
+def _similarity_summary(
+    similarity: Mapping[str, Mapping[str, float]], methods: Sequence[str]
+) -> dict[str, float]:
+    """Every method's means under its name, and those of the config's first without it."""
+    summary = {
+        f"similarity/{method}/{name}": value
+        for method, measures in similarity.items()
+        for name, value in measures.items()
+    }
+    first = next((method for method in methods if method in similarity), None)
+    if first is not None:
+        summary |= {f"similarity/{name}": value for name, value in similarity[first].items()}
     return summary
 
 

@@ -64,6 +64,7 @@ def train(run: Components, folder: Path, tracked: TrackedRun, console: Console) 
         console: Where progress is shown.
     """
     started = time.perf_counter()
+    _clear(folder)
     clock = PhaseClock()
     with seeded_globals(run.config["seeds"]["init"]), _unfilled_memory(), warnings.catch_warnings():
         # https://github.com/Lightning-AI/pytorch-lightning/issues/21326
@@ -79,7 +80,15 @@ def train(run: Components, folder: Path, tracked: TrackedRun, console: Console) 
         _keep_checkpoints(folder)
         _test(run, trainer, module, data, folder, clock)
     clock.seconds["total"] = time.perf_counter() - started
-    return _record(run, module, history, clock)
+    return _record(run, module, history, clock, data.train_batches.samples_shown)
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an earlier, unfinished training left: its maps belong to other weights."""
+    for name in ("saliency", "figures", UNFINISHED):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for path in (folder / "probe.npz", *folder.glob("*.ckpt")):
+        path.unlink(missing_ok=True)
 
 
 def _test(
@@ -167,7 +176,6 @@ def _trainer(
 def _checkpoints(config: Config, folder: Path) -> list[Callback]:
     """``best.ckpt``, chosen on validation accuracy alone; ``last.ckpt`` where it is the model."""
     unfinished = folder / UNFINISHED
-    shutil.rmtree(unfinished, ignore_errors=True)
     last = ModelCheckpoint(unfinished, filename="last", save_weights_only=True)
     if checkpoint_name(config) == LAST_CHECKPOINT:
         return [last]
@@ -221,12 +229,15 @@ def _fresh_copies(run: Components, originals: Split) -> Tensor:
 
 
 def _record(
-    run: Components, module: ClassifierModule, history: History, clock: PhaseClock
+    run: Components,
+    module: ClassifierModule,
+    history: History,
+    clock: PhaseClock,
+    samples_seen: int,
 ) -> RunRecord:
     best, last = (module.test_confusions[weights] for weights in ("best", "last_epoch"))
     last_is_model = run.config["data"]["permute_train_labels"]
     best_epoch = len(history.rows) if last_is_model else history.best_epoch
-    data = run.config["data"]
     return RunRecord(
         identity=run.identity,
         inputs=run.inputs,
@@ -240,7 +251,7 @@ def _record(
         test_balanced_accuracy_last_epoch=balanced_accuracy(last),
         test_confusion=best.tolist(),
         test_confusion_last_epoch=last.tolist(),
-        samples_seen=len(history.rows) * data["steps_per_epoch"] * data["batch_size"],
+        samples_seen=samples_seen,
         seconds={name: round(value, 4) for name, value in clock.seconds.items()},
         versions=provenance.versions(),
         git_commit=provenance.git_commit(),

@@ -54,6 +54,7 @@ def identity(changes: dict[str, Any] | None = None, **hardware: Any) -> str:  # 
         ("num_threads", 1),
         ("trainer.max_epochs", 29),
         ("trainer.precision", "bf16-mixed"),
+        ("trainer.limit_train_batches", 2),
     ],
 )
 def test_what_changes_a_result_changes_the_identity(key: str, value: object) -> None:

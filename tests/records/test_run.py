@@ -119,6 +119,7 @@ def test_status_keeps_the_start_and_says_who(tmp_path: Path) -> None:
     status = read_status(tmp_path)
     assert (status["state"], status["started"], status["pid"]) == ("FAILED", started, os.getpid())
     assert status["error"] == "ValueError: x"
+    assert status["phase"] == "training"
     (tmp_path / "status.json").write_text("{")
     assert read_status(tmp_path) == {}
 
@@ -127,11 +128,12 @@ def test_maps_and_probe_come_back_bit_for_bit(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     maps = rng.random((4, 5, 6)).astype(np.float32)
     ids = np.arange(4)
-    write_map(tmp_path, "gradient", maps=maps, probe_ids=ids, method_hash="h")
-    read, read_ids, read_hash = read_map(tmp_path, "gradient")
-    assert read.tobytes() == maps.tobytes()
-    assert (read_ids == ids).all()
-    assert read_hash == "h"
+    made = {"reduce": "sum", "seed": 0}
+    write_map(tmp_path, "gradient", maps=maps, probe_ids=ids, method_hash="h", settings=made)
+    read = read_map(tmp_path, "gradient")
+    assert read.maps.tobytes() == maps.tobytes()
+    assert (read.probe_ids == ids).all()
+    assert (read.hash, read.settings) == ("h", made)
     assert has_map(tmp_path, "gradient", "h")
     assert not has_map(tmp_path, "gradient", "other")
     assert not has_map(tmp_path, "absent", "h")
@@ -144,6 +146,8 @@ def test_maps_and_probe_come_back_bit_for_bit(tmp_path: Path) -> None:
 def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
     (tmp_path / "saliency").mkdir()
     path = tmp_path / "saliency" / "gradient.npz"
-    np.savez(path, maps=np.array([{}], dtype=object), probe_ids=np.arange(1), hash=np.array("h"))
+    settings = np.array("{}")
+    objects = np.array([{}], dtype=object)
+    np.savez(path, maps=objects, probe_ids=np.arange(1), hash=np.array("h"), settings=settings)
     with pytest.raises(RecordError, match="cannot be read"):
         read_map(tmp_path, "gradient")

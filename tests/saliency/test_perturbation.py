@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 from torch import nn
@@ -50,6 +51,21 @@ def test_a_constant_image_and_places_far_from_ink_have_no_saliency() -> None:
     assert torch.equal(maps[0], torch.zeros(28, 28))
     assert maps[1].min() >= 0
     assert maps[1, 20:, 20:].max() < 1e-12 < maps[1].max()
+
+
+@pytest.mark.parametrize(("height", "width"), [(28, 28), (9, 8), (33, 30)])
+def test_a_coarse_map_is_the_fine_one_seen_at_fewer_places(height: int, width: int) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(height * width, 5))
+    images = torch.rand(2, 1, height, width)
+    fine, coarse = explain(net, images), explain(net, images, stride_px=4)
+    assert torch.isfinite(coarse).all()
+    if (height, width) == (28, 28):
+        middles = fine[:, 1:-1, 1:-1].unfold(1, 2, 4).unfold(2, 2, 4)
+        assert middles.shape[1:3] == (7, 7)
+        seen = coarse[:, 1:-1, 1:-1].unfold(1, 2, 4).unfold(2, 2, 4)
+        both = torch.stack([middles.mean((3, 4)).flatten(), seen.mean((3, 4)).flatten()])
+        assert float(torch.corrcoef(both)[0, 1]) > 0.9
 
 
 def test_a_stride_of_two_asks_a_quarter_of_the_places() -> None:

@@ -116,13 +116,9 @@ def write_run(
     if maps is None:
         maps = random.gamma(1.0, size=(NUM_PROBE, *SHAPE[1:])).astype(np.float32)
     for method, settings in config["saliency"]["methods"].items():
-        hashed = method_hash(
-            record.identity,
-            {**settings, "target": config["probe"]["target"]},
-            probe_hash=record.probe_hash,
-            explain_seed=config["seeds"]["explain"],
-        )
-        write_map(folder, method, maps=maps, probe_ids=probe_ids, method_hash=hashed)
+        made = {**settings, "target": config["probe"]["target"], "seed": config["seeds"]["explain"]}
+        hashed = method_hash(record.identity, made, probe_hash=record.probe_hash)
+        write_map(folder, method, maps=maps, probe_ids=probe_ids, method_hash=hashed, settings=made)
     _write_samples(folder, config, random)
     _write_history(folder, random)
     write_status(folder, RunState.COMPLETED, identity=record.identity)

@@ -70,4 +70,6 @@ def _write_cache(path: Path) -> None:
             images=pixels.reshape(-1, 1, 28, 28).astype(np.uint8),
             labels=labels.astype(np.int64),
         )
+    # mkstemp makes files private; a data folder may be shared.
+    Path(unfinished).chmod(0o644)
     Path(unfinished).replace(path)

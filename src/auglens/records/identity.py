@@ -11,12 +11,21 @@ __all__ = ["RESULT_VERSION", "digest", "group_inputs", "identity_inputs", "refer
 # Raised whenever a change of the code alters results, so that old records are not reused.
 RESULT_VERSION = 1
 
-TRAINER_KEYS = (
-    "max_epochs",
-    "precision",
-    "accumulate_grad_batches",
-    "gradient_clip_val",
-    "gradient_clip_algorithm",
+# Trainer settings that change no result, or (accelerator, devices) enter as what they resolve to.
+HARMLESS_TRAINER_KEYS = frozenset(
+    {
+        "accelerator",
+        "devices",
+        "deterministic",
+        "inference_mode",
+        "num_sanity_val_steps",
+        "log_every_n_steps",
+        "enable_progress_bar",
+        "enable_model_summary",
+        "profiler",
+        "detect_anomaly",
+        "benchmark",
+    }
 )
 SEED_ROLES = ("data", "init", "order", "augment")
 GROUP_KEYS = ("dataset", "data", "model", "optimizer", "trainer", "result_version")
@@ -35,7 +44,9 @@ def identity_inputs(
     augment = dict(config["augment"])
     augment["strength"] = effective_strength(augment)
     model = {key: value for key, value in config["model"].items() if key != "cam_layer"}
-    trainer = {key: config["trainer"].get(key) for key in TRAINER_KEYS}
+    trainer = {
+        key: value for key, value in config["trainer"].items() if key not in HARMLESS_TRAINER_KEYS
+    }
     return {
         "dataset": config["dataset"],
         "data": config["data"],

@@ -21,6 +21,7 @@ __all__ = [
     "RecordError",
     "RunRecord",
     "RunState",
+    "SaliencyMaps",
     "find_record",
     "has_map",
     "map_path",
@@ -28,6 +29,7 @@ __all__ = [
     "read_map",
     "read_probe",
     "read_record",
+    "read_samples",
     "read_status",
     "run_folders",
     "write_map",
@@ -136,6 +138,23 @@ class Probe:
     hash: str
 
 
+@dataclass(frozen=True)
+class SaliencyMaps:
+    """Maps of one method on the probe.
+
+    Attributes:
+        maps: ``float32 (N, H, W)``.
+        probe_ids: ``int64 (N,)``, as in :class:`Probe`.
+        hash: Of everything that decided the maps.
+        settings: The method's config, its target and its seed.
+    """
+
+    maps: NDArray[np.float32]
+    probe_ids: NDArray[np.int64]
+    hash: str
+    settings: dict[str, Any]
+
+
 def write_record(folder: Path, record: RunRecord) -> None:
     """Write ``record.json``; with it the run is complete, so it comes last."""
     write_json(folder / RECORD, asdict(record))
@@ -187,9 +206,12 @@ def run_folders(sweep: Path) -> list[Path]:
 def write_status(folder: Path, state: RunState, **details: str | None) -> None:
     """Write ``status.json``: the state, who runs it, when, and ``details`` such as the phase."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    started = read_status(folder).get("started") if state is not RunState.RUNNING else now
-    content = {"state": state, "pid": os.getpid(), "host": socket.gethostname()}
-    write_json(folder / STATUS, {**content, "started": started, "updated": now, **details})
+    content = {"state": state, "pid": os.getpid(), "host": socket.gethostname(), "started": now}
+    if state is not RunState.RUNNING:
+        # How far it came, and what it would have been, outlives its end.
+        before = read_status(folder)
+        content |= {key: before[key] for key in ("started", "phase", "identity") if key in before}
+    write_json(folder / STATUS, {**content, "updated": now, **details})
 
 
 def read_status(folder: Path) -> dict[str, Any]:
@@ -231,39 +253,59 @@ def write_map(
     maps: NDArray[np.float32],
     probe_ids: NDArray[np.int64],
     method_hash: str,
+    settings: Mapping[str, Any],
 ) -> None:
-    """Write the maps ``(N, H, W)`` of one method on the probe."""
+    """Write the maps ``(N, H, W)`` of one method on the probe, and how they were made."""
     arrays: dict[str, NDArray[Any]] = {
         "maps": maps,
         "probe_ids": probe_ids,
         "hash": np.array(method_hash),
+        "settings": np.array(json.dumps(settings, sort_keys=True)),
     }
     write_arrays(map_path(folder, method), arrays)
 
 
-def read_map(folder: Path, method: str) -> tuple[NDArray[np.float32], NDArray[np.int64], str]:
-    """Maps ``(N, H, W)``, probe ids ``(N,)`` and the hash of the method's settings.
+def read_map(folder: Path, method: str) -> SaliencyMaps:
+    """Read the maps of one method.
 
     Raises:
         RecordError: If the file is absent or damaged.
     """
-    arrays = _arrays(map_path(folder, method), {"maps", "probe_ids", "hash"})
-    return arrays["maps"], arrays["probe_ids"], str(arrays["hash"])
+    path = map_path(folder, method)
+    arrays = _arrays(path, {field.name for field in fields(SaliencyMaps)})
+    try:
+        settings = json.loads(str(arrays["settings"]))
+    except json.JSONDecodeError as error:
+        raise RecordError(f"{path} does not say how its maps were made: {error}") from error
+    return SaliencyMaps(
+        arrays["maps"], arrays["probe_ids"], hash=str(arrays["hash"]), settings=settings
+    )
+
+
+def read_samples(folder: Path) -> dict[str, NDArray[Any]]:
+    """Read ``samples.npz``: training images and their copies.
+
+    Returns:
+        ``ids (M,)``, ``labels (M,)``, ``originals (M, C, H, W)`` in [0, 1] and
+        ``augmented (M, copies, C, H, W)``.
+
+    Raises:
+        RecordError: If it is absent or damaged.
+    """
+    return _arrays(folder / "samples.npz", {"ids", "labels", "originals", "augmented"})
 
 
 def has_map(folder: Path, method: str, method_hash: str) -> bool:
     """Whether the folder holds readable maps of exactly these settings."""
     try:
-        return read_map(folder, method)[2] == method_hash
+        return read_map(folder, method).hash == method_hash
     except RecordError:
         return False
 
 
-def method_hash(
-    identity: str, settings: Mapping[str, Any], *, probe_hash: str, explain_seed: int
-) -> str:
-    """Hash of everything that decides one method's maps of one run."""
-    return digest([identity, settings, probe_hash, explain_seed])
+def method_hash(identity: str, settings: Mapping[str, Any], *, probe_hash: str) -> str:
+    """Hash of everything that decides one method's maps of one run, ``seeds.explain`` included."""
+    return digest([identity, settings, probe_hash])
 
 
 def _arrays(path: Path, names: set[str]) -> dict[str, Any]:

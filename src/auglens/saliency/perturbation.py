@@ -4,7 +4,6 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 __all__ = ["BlurPerturbation", "blur_masks"]
 
@@ -43,27 +42,26 @@ class BlurPerturbation:
         del targets, generator
         height, width = images.shape[2:]
         masks = blur_masks(height, width, sigma_px=self.mask_sigma_px, stride_px=self.stride_px)
-        rows, columns = masks.shape[:2]
-        masks = masks.flatten(0, 1).to(images)[:, None]
-        step = max(1, self.batch_size // len(masks))
+        flat = masks.flatten(0, 1).to(images)[:, None]
+        step = max(1, self.batch_size // len(flat))
         with torch.no_grad():
-            scores = torch.cat(
-                [self._scores(net, part, masks) for part in torch.split(images, step)]
-            )
-        coarse = scores.view(len(images), 1, rows, columns)
-        return F.interpolate(coarse, (height, width), mode="bilinear")[:, 0]
+            parts = [self._scores(net, part, flat) for part in torch.split(images, step)]
+        coarse = torch.cat(parts).view(len(images), *masks.shape[:2])
+        rows, columns = (
+            _interpolation(side, self.stride_px).to(coarse) for side in (height, width)
+        )
+        return rows @ coarse @ columns.T
 
     def _scores(self, net: nn.Module, images: Tensor, masks: Tensor) -> Tensor:
         """``S`` of ``images (N, C, H, W)`` at every mask ``(P, 1, H, W)``, shape ``(N, P)``."""
         change = _blurred(images, self.blur_sigma_px) - images
-        perturbed = images[:, None] + change[:, None] * masks
         logits = net(images)
-        moved = torch.cat(
-            [net(part) for part in torch.split(perturbed.flatten(0, 1), self.batch_size)]
-        )
-        distance = moved.view(len(images), len(masks), -1) - logits[:, None]
-        scores: Tensor = 0.5 * distance.square().sum(dim=2)
-        return scores
+        scores = []
+        for part in torch.split(masks, max(1, self.batch_size // len(images))):
+            perturbed = images[:, None] + change[:, None] * part
+            moved = net(perturbed.flatten(0, 1)).view(len(images), len(part), -1)
+            scores.append(0.5 * (moved - logits[:, None]).square().sum(dim=2))
+        return torch.cat(scores, dim=1)
 
 
 def blur_masks(height: int, width: int, *, sigma_px: float, stride_px: int) -> Tensor:
@@ -79,13 +77,24 @@ def blur_masks(height: int, width: int, *, sigma_px: float, stride_px: int) -> T
         Shape ``(rows, columns, H, W)``, values in [0, 1]; each centre is the middle of a
         ``stride_px`` cell, which for an even stride lies between pixels.
     """
-    y, x = (
-        torch.arange(side) - (torch.arange(0, side, stride_px) + (stride_px - 1) / 2)[:, None]
-        for side in (height, width)
-    )
+    y, x = (torch.arange(side) - _centres(side, stride_px)[:, None] for side in (height, width))
     disc = (y[:, None, :, None] ** 2 + x[None, :, None, :] ** 2 <= 1).float()
     bumps = _blurred(disc, sigma_px)
     return bumps / bumps.amax(dim=(2, 3), keepdim=True)
+
+
+def _centres(side: int, stride_px: int) -> Tensor:
+    """Middles of the cells of a line; a last, partial cell has its own middle."""
+    starts = torch.arange(0, side, stride_px)
+    ends = (starts + stride_px).clamp(max=side)
+    return (starts + ends - 1) / 2
+
+
+def _interpolation(side: int, stride_px: int) -> Tensor:
+    """Matrix ``(side, cells)`` that goes linearly from the centres to every pixel."""
+    centres = _centres(side, stride_px).numpy()
+    columns = [np.interp(np.arange(side), centres, one) for one in np.eye(len(centres))]
+    return torch.from_numpy(np.stack(columns, axis=1))
 
 
 def _blurred(images: Tensor, sigma_px: float) -> Tensor:

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from auglens.records.run import RecordError, read_samples
 from auglens.study import Study
 from auglens.study.comparison import Comparison, compare_maps
 from auglens.study.conditions import Group, find_groups, is_baseline
 from auglens.study.curves import epochs_to_best, read_histories, summarise_curves
+from auglens.study.figure_data import first_seed_runs
 from auglens.study.illustrations import Evidence
 from auglens.study.load import Loaded, load_sweeps
 from auglens.study.report import Findings, write_csv, write_report
@@ -40,9 +43,9 @@ def build(sweeps: Sequence[Path], *, out: Path, kl_eps: Sequence[float]) -> Stud
     write_csv(out / "maps.csv", maps)
     findings = Findings(
         sweeps=sweeps,
-        groups=[_evidence(group, tables, comparison.frame) for group in groups],
+        groups=[_evidence(group, tables, comparison) for group in groups],
         tables=tables,
-        absences=_absences(loaded, comparison, unread),
+        absences=_absences(loaded, comparison, [*unread, *_unread_samples(groups)]),
         kl_eps=kl_eps,
     )
     return Study(
@@ -56,8 +59,15 @@ def build(sweeps: Sequence[Path], *, out: Path, kl_eps: Sequence[float]) -> Stud
     )
 
 
-def _evidence(group: Group, tables: Mapping[str, pd.DataFrame], measured: pd.DataFrame) -> Evidence:
+def _evidence(group: Group, tables: Mapping[str, pd.DataFrame], comparison: Comparison) -> Evidence:
     names = [run.name for run in group.runs]
+    measured = comparison.frame
+    ways: dict[str, list[dict[str, Any]]] = {}
+    for name in names:
+        for method, settings in comparison.settings.get(name, {}).items():
+            known = ways.setdefault(method, [])
+            if settings not in known:
+                known.append(settings)
     return Evidence(
         group=group,
         accuracies=_own(tables["table1"], group),
@@ -65,7 +75,20 @@ def _evidence(group: Group, tables: Mapping[str, pd.DataFrame], measured: pd.Dat
         maps=measured if measured.empty else measured[measured["run"].isin(names)],
         curves=_own(tables["curves"], group),
         epochs=_own(tables["convergence"], group),
+        settings=ways,
     )
+
+
+def _unread_samples(groups: Sequence[Group]) -> list[str]:
+    """Samples that Figure 1 needs and that are absent or damaged."""
+    said = []
+    for group in groups:
+        for label, run in first_seed_runs(group).items():
+            try:
+                read_samples(run.folder)
+            except RecordError as error:
+                said.append(f"{label}: {error}")
+    return said
 
 
 def _own(table: pd.DataFrame, group: Group) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import numpy as np
 
 from auglens.study.illustrations import FLOOR, Evidence, correlate
 from auglens.study.palette import BASELINE
+from auglens.study.statistics import spearman
 
 __all__ = ["Claim", "describe_claims"]
 
@@ -163,10 +164,11 @@ def _correlation(evidence: Evidence) -> str:
         for measure, (points, correlation) in correlate(evidence, method).items():
             if not np.isnan(correlation.rho):
                 name = "CC" if measure == "cc" else "KL"
+                val = spearman(points["x"], points["val"])
                 parts.append(
                     f"{name} ({method}) and test accuracy have Spearman's rho "
-                    f"{correlation.rho:.3f} over n = {len(points)} conditions, "
-                    f"{_needed(correlation.critical)}."
+                    f"{correlation.rho:.3f} (validation accuracy: {val.rho:.3f}) over "
+                    f"n = {len(points)} conditions, {_needed(correlation.critical)}."
                 )
     return " ".join(["In these runs", *parts]) if parts else f"{UNTOLD}too few conditions."
 

@@ -3,7 +3,7 @@
 Legend: N probe images, H and W pixels.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from auglens.metrics.entropy import effective_area, entropy, histogram_entropy
 from auglens.metrics.similarity import cc, js, kl, sim
 from auglens.records.identity import digest, reference_inputs
-from auglens.records.run import Probe, RecordError, method_hash, read_map, read_probe
+from auglens.records.run import Probe, RecordError, read_map, read_probe
 from auglens.study.conditions import is_baseline
 from auglens.study.load import Run
 
@@ -24,7 +24,6 @@ __all__ = ["ENTROPIES", "SIMILARITIES", "Comparison", "compare_maps", "kl_column
 
 SIMILARITIES = ("cc", "kl", "kl_reverse", "sim", "js")
 ENTROPIES = ("entropy", "effective_area", "entropy_histogram")
-UNKNOWN_SETTINGS = "settings are in no record"
 
 Column = NDArray[Any]
 
@@ -47,11 +46,13 @@ class Comparison:
             reference, ``kl_<eps>`` holds KL at each eps.
         reasons: For a run without similarity columns, why.
         damage: Files that are missing or cannot be read.
+        settings: How the maps were made, by run and method.
     """
 
     frame: pd.DataFrame
     reasons: dict[str, str] = field(default_factory=dict)
     damage: list[str] = field(default_factory=list)
+    settings: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
 
 def kl_column(eps: float) -> str:
@@ -79,7 +80,6 @@ class _MapComparison:
     def __init__(self, runs: Sequence[Run], kl_eps: Sequence[float]) -> None:
         self.runs = runs
         self.kl_eps = kl_eps
-        self.recipes = _recipes(runs)
         self.references: dict[str, Run] = {}
         for run in filter(is_baseline, runs):
             self.references.setdefault(digest(reference_inputs(run.record.inputs)), run)
@@ -156,35 +156,14 @@ class _MapComparison:
         explained = {}
         for method in sorted(named | present):
             try:
-                maps, probe_ids, hashed = read_map(run.folder, method)
+                found = read_map(run.folder, method)
             except RecordError as error:
                 self.comparison.damage.append(f"{run.name}: {error}")
                 continue
-            settings = self._settings(run, method, hashed)
-            explained[method] = Explained(torch.from_numpy(maps), probe_ids, settings)
+            self.comparison.settings.setdefault(run.name, {})[method] = found.settings
+            key = digest(found.settings)
+            explained[method] = Explained(torch.from_numpy(found.maps), found.probe_ids, key)
         return explained
-
-    def _settings(self, run: Run, method: str, hashed: str) -> str:
-        """The recipe whose hash for this run is the one beside its maps."""
-        record = run.record
-        for key, (settings, seed) in self.recipes.get(method, {}).items():
-            expected = method_hash(
-                record.identity, settings, probe_hash=record.probe_hash, explain_seed=seed
-            )
-            if expected == hashed:
-                return key
-        return UNKNOWN_SETTINGS
-
-
-def _recipes(runs: Iterable[Run]) -> dict[str, dict[str, tuple[Mapping[str, Any], int]]]:
-    """All settings any run names for a method: a reused run may have been explained later."""
-    recipes: dict[str, dict[str, tuple[Mapping[str, Any], int]]] = {}
-    for config in (run.record.config for run in runs):
-        seed = config["seeds"]["explain"]
-        for method, own in config["saliency"]["methods"].items():
-            settings = {**own, "target": config["probe"]["target"]}
-            recipes.setdefault(method, {})[digest([settings, seed])] = (settings, seed)
-    return recipes
 
 
 def _description(run: Run, probe: Probe, method: str) -> dict[str, object]:

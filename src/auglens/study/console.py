@@ -15,11 +15,17 @@ __all__ = ["print_study"]
 
 def print_study(study: Study, console: Console) -> None:
     """Table 1 beside the poster's, what failed, and where the report is."""
-    for _, rows in study.table1.groupby("group", sort=False):
+    if study.table1.empty:
+        console.print("No run was trained on true labels, so there is no Table 1.")
+    for _, rows in _by_group(study.table1):
         console.print(_accuracy_table(rows))
     for name in study.failed:
         console.print(Text(f"not finished: {name}"), soft_wrap=True)
     console.print(Text(f"Report: {study.report}"), soft_wrap=True)
+
+
+def _by_group(table: pd.DataFrame) -> list[tuple[object, pd.DataFrame]]:
+    return [] if table.empty else list(table.groupby("group", sort=False))
 
 
 def _accuracy_table(rows: pd.DataFrame) -> Table:

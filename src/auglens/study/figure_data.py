@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from auglens.records.files import read_arrays
-from auglens.records.run import read_map, read_probe
+from auglens.records.run import read_map, read_probe, read_samples
 from auglens.study.conditions import Condition, Group
 from auglens.study.figures import Distribution, Style
 from auglens.study.load import Run
@@ -106,10 +105,9 @@ def training_sample(runs: Mapping[str, Run]) -> TrainingSample:
         runs: By label.
 
     Raises:
-        OSError: If a sample is absent.
-        KeyError: If it lacks an array.
+        RecordError: If a sample is absent or damaged.
     """
-    samples = {label: read_arrays(run.folder / "samples.npz") for label, run in runs.items()}
+    samples = {label: read_samples(run.folder) for label, run in runs.items()}
     first = next(iter(samples.values()))
     rows: dict[str, NDArray[np.floating]] = {NO_COPIES: first["originals"]}
     for label, sample in samples.items():
@@ -143,9 +141,9 @@ def saliency_panels(runs: Mapping[str, Run], method: str) -> SaliencyPanels:
     places = places[:MOST_QUERY_IMAGES]
     maps = {}
     for label, run in holding.items():
-        own, probe_ids, _ = read_map(run.folder, method)
-        if np.array_equal(probe_ids, probe.probe_ids):
-            maps[label] = own[places]
+        own = read_map(run.folder, method)
+        if np.array_equal(own.probe_ids, probe.probe_ids):
+            maps[label] = own.maps[places]
     names = first.record.config["dataset"]["class_names"]
     titles = tuple(str(names[label]) for label in probe.labels[places])
     return SaliencyPanels(probe.images[places], titles, maps, method)

@@ -97,7 +97,7 @@ def similarity_figure(
     floors: Mapping[str, Distribution],
     *,
     styles: Mapping[str, Style],
-    method: str,
+    note: str,
 ) -> Figure:
     """Figure 5: CC and KL against the baseline of the same seed.
 
@@ -105,7 +105,7 @@ def similarity_figure(
         similarities: By measure, then by condition.
         floors: By measure: the order-only floor, if there are such runs.
         styles: By condition.
-        method: That made the maps.
+        note: Method, pairing, seeds and floor, for the title.
     """
     figure, axes = _pair(len(next(iter(similarities.values()))))
     for ax, (measure, by_label) in zip(axes, similarities.items(), strict=True):
@@ -114,8 +114,7 @@ def similarity_figure(
         if measure in floors:
             _draw_floor(floors[measure], ax)
         ax.legend(fontsize=7, frameon=False)
-    title = f"Maps ({method}) compared with the baseline's (none), same-seed pairing"
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(f"Maps compared with the baseline's (none){note}", fontsize=10)
     return figure
 
 

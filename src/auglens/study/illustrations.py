@@ -1,8 +1,9 @@
 """The six figures of a comparison group with their captions. Collects data and calls figures."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -38,6 +39,7 @@ class Evidence:
         maps: Its rows of :attr:`Comparison.frame`.
         curves: Its rows of the summary of the histories.
         epochs: Its rows of the epochs to 95 % of the best validation accuracy.
+        settings: The different ways its maps were made, by method.
     """
 
     group: Group
@@ -46,6 +48,7 @@ class Evidence:
     maps: pd.DataFrame
     curves: pd.DataFrame
     epochs: pd.DataFrame
+    settings: Mapping[str, Sequence[Mapping[str, Any]]]
 
     @property
     def methods(self) -> list[str]:
@@ -54,8 +57,8 @@ class Evidence:
 
     @property
     def num_seeds(self) -> int:
-        """Number of different seeds."""
-        return len({run.record.config["seed"] for run in self.group.runs})
+        """Number of different sets of seeds: data, first weights, order and augmentation."""
+        return len({tuple(run.record.inputs["seeds"].values()) for run in self.group.runs})
 
 
 @dataclass(frozen=True)
@@ -97,8 +100,7 @@ def correlate(evidence: Evidence, method: str) -> dict[str, tuple[pd.DataFrame, 
 
 def illustrate(evidence: Evidence) -> Iterator[Illustration]:
     """Draw all figures for which the runs hold something."""
-    if _has_samples(evidence):
-        yield _figure_1(evidence)
+    yield from _figure_1(evidence)
     if not evidence.curves.empty:
         yield _figure_2(evidence)
     makers: tuple[Callable[[Evidence, str], Iterator[Illustration]], ...]
@@ -108,19 +110,17 @@ def illustrate(evidence: Evidence) -> Iterator[Illustration]:
             yield from make(evidence, method)
 
 
-def _has_samples(evidence: Evidence) -> bool:
-    runs = first_seed_runs(evidence.group).values()
-    return all((run.folder / "samples.npz").is_file() for run in runs)
-
-
-def _figure_1(evidence: Evidence) -> Illustration:
-    sample = training_sample(first_seed_runs(evidence.group))
+def _figure_1(evidence: Evidence) -> Iterator[Illustration]:
+    try:
+        sample = training_sample(first_seed_runs(evidence.group))
+    except RecordError:
+        return
     caption = (
         f"{len(sample.image_titles)} training images as each set holds them: the original on top, "
         "below it one of the augmented copies. none and duplicate hold the original as it is."
     )
     alt = f"Grid of training images, one row a training set: {', '.join(sample.images)}."
-    return _finish("fig1_training_images", "Figure 1", caption, alt, mosaics.sample_figure(sample))
+    yield _finish("fig1_training_images", "Figure 1", caption, alt, mosaics.sample_figure(sample))
 
 
 def _figure_2(evidence: Evidence) -> Illustration:
@@ -182,7 +182,10 @@ def _figure_5(evidence: Evidence, method: str) -> Iterator[Illustration]:
     floor = next((one.label for one in conditions if one.augment == FLOOR), None)
     floors = {name: by[floor] for name, by in similarities.items() if floor in by and floor}
     drawn = figures.similarity_figure(
-        similarities, floors, styles=condition_styles(evidence.group), method=method
+        similarities,
+        floors,
+        styles=condition_styles(evidence.group),
+        note=f" ({method}); {_pairing(evidence)}",
     )
     floor_said = (
         "The dashed line is the order-only floor: models trained on untouched copies (duplicate), "
@@ -211,7 +214,7 @@ def _figure_6(evidence: Evidence, method: str) -> Iterator[Illustration]:
         {measure: points for measure, (points, _) in correlated.items()},
         {measure: correlation for measure, (_, correlation) in correlated.items()},
         styles=condition_styles(evidence.group),
-        note=f" ({method}){'; points not independent' if dependent else ''}",
+        note=f" ({method}); {_pairing(evidence)}{'; points not independent' if dependent else ''}",
     )
     caption = (
         "One point an augmentation: mean similarity of its maps to the baseline's against its mean "
@@ -221,6 +224,16 @@ def _figure_6(evidence: Evidence, method: str) -> Iterator[Illustration]:
     )
     alt = f"Scatter plots of CC and of KL against test accuracy for {', '.join(shown)}."
     yield _finish(f"fig6_correlation_{method}", f"Figure 6 ({method})", caption, alt, drawn)
+
+
+def _pairing(evidence: Evidence) -> str:
+    """What every figure of similarity says of itself."""
+    floor = any(one.augment == FLOOR for one in evidence.group.conditions)
+    seeds = evidence.num_seeds
+    return (
+        f"same-seed pairing, {seeds} seed{'s' * (seeds > 1)}, "
+        f"{'floor: duplicate' if floor else 'no floor in these runs'}"
+    )
 
 
 def _finish(name: str, title: str, caption: str, alt: str, figure: Figure) -> Illustration:

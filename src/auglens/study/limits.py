@@ -41,8 +41,8 @@ def describe_making(evidence: Evidence) -> dict[str, str]:
         "query images": f"{config['probe']['size']} test images, logit of the "
         f"{str(config['probe']['target']).replace('_', ' ')}",
         **{
-            f"saliency: {name}": _settings(settings)
-            for name, settings in config["saliency"]["methods"].items()
+            f"saliency: {name}": "; or ".join(map(_settings, ways))
+            for name, ways in evidence.settings.items()
         },
         "versions": ", ".join(f"{name} {version}" for name, version in record.versions.items()),
         "hardware": ", ".join(sorted({_settings(run.hardware) for run in runs})),
