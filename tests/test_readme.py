@@ -52,6 +52,17 @@ def test_make_targets_do_what_the_readme_says() -> None:
         assert step in recipe("test")
 
 
+@pytest.mark.long
+def test_the_poster_from_one_command() -> None:
+    done = subprocess.run(
+        ["make", "reproduce"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    rows = [line for line in done.stdout.splitlines() if line.startswith("|")]
+    assert len(rows) == 1 + 6
+    report = Path(done.stdout.split("Report: ")[1].strip())
+    assert (REPOSITORY / report).stat().st_size > 100_000
+
+
 @pytest.mark.parametrize("command", SWEEPS[1:])
 def test_sweeps(cli: Cli, tmp_path: Path, command: str) -> None:
     folder = tmp_path / "day" / "time"
@@ -83,8 +94,8 @@ def test_what_the_reader_adds(cli: Cli, tmp_path: Path, monkeypatch: pytest.Monk
     command = TRAINING[-1]
     small = [word for word in SMALL if not word.startswith("dataset.")]
     code = cli(
-        *shlex.split(command)[2:],
         f"--config-dir={tmp_path / 'conf'}",
+        *shlex.split(command)[2:],
         f"hydra.run.dir={tmp_path / 'run'}",
         *small,
     )

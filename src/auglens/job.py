@@ -1,5 +1,6 @@
 """One job of Hydra's: reuse a finished run or train a new one, and say how it ended."""
 
+import atexit
 import gc
 import logging
 import math
@@ -112,6 +113,7 @@ def _say(folder: Path, state: RunState, **details: str) -> None:
 def _set_libraries_apart() -> None:
     """What imports made is never garbage; without it, collecting after each job costs little."""
     gc.freeze()
+    atexit.register(gc.unfreeze)
 
 
 def _complete(job: Job) -> float:
