@@ -175,7 +175,7 @@ def _reuse(job: Job, components: Components, finished: Path) -> float:
 def _explain(job: Job, components: Components, finished: Path, record: RunRecord) -> None:
     explainer = components.explainer
     check_probe(finished, record, explainer.probe)
-    if finished.parent != job.sweep:
+    if job.folder != finished and finished.parent != job.sweep:
         _refuse_to_replace(explainer.missing(finished), finished)
     net = build_network(job.config, components.dataset.spec)
     load_weights(net, finished / checkpoint_name(job.config))

@@ -26,7 +26,7 @@ __all__ = [
 
 MAP_COLOURS = "inferno"
 SCALE_PERCENTILE = 99.5
-UNIT = "P = map / sum, in multiples of the uniform value"
+UNIT = "P = map / sum,\nmultiples of the uniform value"
 PANEL_INCHES = 0.8
 BOTTOM_INCHES = 0.15
 MAX_LEVEL_TITLE = 9
@@ -124,7 +124,7 @@ def mosaic_figure(
     longest = max(map(len, column_titles), default=0)
     content = np.array([PANEL_INCHES * columns, PANEL_INCHES * rows * height / width])
     left = 0.2 + 0.075 * max(map(len, row_titles), default=0)
-    right = 0.2 if limit is None else 1.0
+    right = 0.2 if limit is None else 1.15
     slanted = longest > MAX_LEVEL_TITLE
     top = 0.55 + (0.06 * longest if slanted else 0.0)
     size = content + np.array([left + right, top + BOTTOM_INCHES])

@@ -82,13 +82,13 @@ def entropy_figure(
     areas: Mapping[str, Distribution],
     *,
     styles: Mapping[str, Style],
-    method: str,
+    note: str,
 ) -> Figure:
     """Figure 3: how spread out the maps of each model are."""
     figure, axes = _pair(len(entropies))
     draw_distributions(entropies, axes[0], measure="entropy", styles=styles)
     draw_distributions(areas, axes[1], measure="effective_area", styles=styles)
-    figure.suptitle(f"Entropy of the saliency maps ({method})", fontsize=10)
+    figure.suptitle(f"Entropy of the saliency maps{note}", fontsize=10)
     return figure
 
 

@@ -144,7 +144,10 @@ def _figure_3(evidence: Evidence, method: str) -> Iterator[Illustration]:
     if not entropies:
         return
     drawn = figures.entropy_figure(
-        entropies, areas, styles=condition_styles(evidence.group), method=method
+        entropies,
+        areas,
+        styles=condition_styles(evidence.group),
+        note=f" ({method}; {_seeds(evidence)})",
     )
     caption = (
         f"Spatial Shannon entropy of P = map / sum ({method}; left) and the effective area "
@@ -229,11 +232,12 @@ def _figure_6(evidence: Evidence, method: str) -> Iterator[Illustration]:
 def _pairing(evidence: Evidence) -> str:
     """What every figure of similarity says of itself."""
     floor = any(one.augment == FLOOR for one in evidence.group.conditions)
-    seeds = evidence.num_seeds
-    return (
-        f"same-seed pairing, {seeds} seed{'s' * (seeds > 1)}, "
-        f"{'floor: duplicate' if floor else 'no floor in these runs'}"
-    )
+    said = "floor: duplicate" if floor else "no floor in these runs"
+    return f"same-seed pairing, {_seeds(evidence)}, {said}"
+
+
+def _seeds(evidence: Evidence) -> str:
+    return f"{evidence.num_seeds} seed{'s' * (evidence.num_seeds > 1)}"
 
 
 def _finish(name: str, title: str, caption: str, alt: str, figure: Figure) -> Illustration:
