@@ -74,7 +74,8 @@ def run_job(cfg: DictConfig) -> float:
     state = RunState.RUNNING
     _set_libraries_apart()
     try:
-        note_job(sweep, folder.name, state)
+        if multirun:
+            note_job(sweep, folder.name, state)
         _say(folder, state, phase="setup")
         config: Any = OmegaConf.to_container(cfg, resolve=True)
         accuracy = _complete(Job(config, folder, sweep, console))
@@ -97,7 +98,8 @@ def run_job(cfg: DictConfig) -> float:
         _say(folder, state)
         raise
     finally:
-        note_job(sweep, folder.name, state)
+        if multirun:
+            note_job(sweep, folder.name, state)
         tracking.finish(failed=state is not RunState.COMPLETED)
         # Trainer and module refer to each other, so a job's images would stay for several jobs.
         gc.collect()
