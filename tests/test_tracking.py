@@ -1,8 +1,9 @@
 from pathlib import Path
 
 import pytest
+import wandb
 
-from auglens.tracking import TrackedRun, resolve_mode, run_name, sweep_name
+from auglens.tracking import TrackedRun, resolve_mode, run_name, sweep_name, wandb_logger
 
 
 @pytest.fixture
@@ -45,6 +46,31 @@ def test_a_mode_that_is_named_is_taken_and_an_unknown_one_refused() -> None:
     assert resolve_mode("disabled") == "disabled"
     with pytest.raises(ValueError, match=r"logger\.mode='onlin' is not one of"):
         resolve_mode("onlin")
+
+
+class _OpenRun:
+    """As much of a W&B run as opening one needs."""
+
+    def define_metric(self, *names: object, **settings: object) -> None:
+        del names, settings
+
+
+def test_a_wandb_that_does_not_answer_leaves_the_run_offline(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    modes = []
+
+    def init(**settings: object) -> _OpenRun:
+        modes.append(settings["mode"])
+        if settings["mode"] == "online":
+            raise wandb.errors.CommError("no route")
+        return _OpenRun()
+
+    monkeypatch.setattr(wandb, "init", init)
+    assert wandb_logger(tracked("a", "x"), project="p", entity=None, mode="online")
+    assert modes == ["online", "offline"]
+    assert "no route" in caplog.text
+    assert "stays offline" in caplog.text
 
 
 def test_the_wandb_id_is_that_of_sweep_and_identity() -> None:

@@ -105,6 +105,11 @@ def _check(config: Config) -> None:
             raise ValueError(f"{key}={value!r} is not one of {list(allowed)}.")
     if not isinstance(config["num_threads"], int) or config["num_threads"] < 1:
         raise ValueError(f"num_threads={config['num_threads']!r} must be a whole number above 0.")
+    if not config["paths"]["data_dir"]:
+        raise ValueError(
+            "paths.data_dir is empty: name a folder, or unset AUGLENS_DATA_DIR where it is set to "
+            "nothing."
+        )
     reuse = config["reuse"]
     if not isinstance(reuse, list) or not all(Path(sweep).is_dir() for sweep in reuse):
         raise ValueError(f"reuse={reuse} is not a list of existing folders: reuse=[<folder>,...].")
