@@ -16,20 +16,31 @@ COMPOSITION = {
     "components",
     "datamodule",
     "explain",
+    "explainer",
     "job",
     "module",
+    "progress",
     "provenance",
     "run_figures",
     "seeding",
+    "settings",
+    "stage",
     "sweep",
     "tracking",
     "training",
+    "trust",
 }
-STUDY_MAY_USE = ("auglens.metrics", "auglens.records", "auglens.saliency.overlay", "auglens.study")
+STUDY_MAY_USE = (
+    "auglens.metrics",
+    "auglens.records",
+    "auglens.saliency.overlay",
+    "auglens.settings",
+    "auglens.study",
+)
 ONE_HOME = {
     "captum": "saliency",
-    "hydra": ("components", "job", "sweep", "study/__main__"),
-    "omegaconf": ("job", "sweep", "study/__main__"),
+    "hydra": ("components", "job", "settings", "sweep"),
+    "omegaconf": ("explain", "job", "settings", "study/__main__", "sweep"),
     "wandb": "tracking",
     "mlxtend": "datasets",
     "pandas": "study",
@@ -67,7 +78,7 @@ def relative(path: Path) -> str:
 def test_every_module_is_a_leaf_the_study_or_composition() -> None:
     packages = {path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()}
     files = {path.stem for path in ROOT.glob("*.py")} - {"__init__"}
-    assert packages == {*LEAVES, "study"}
+    assert packages == {*LEAVES, "measures", "study"}
     assert files == COMPOSITION
 
 

@@ -14,7 +14,10 @@ from auglens.components import build_network
 from auglens.datasets.spec import ImageSpec
 
 CONF = Path(__file__).parents[1] / "conf"
-GROUPS = ("dataset", "augment", "model", "optimizer", "saliency", "trainer", "logger")
+GROUPS = (
+    *("dataset", "augment", "model", "optimizer", "saliency", "trainer", "logger"),
+    *("measures", "experiment"),
+)
 SAME_KEYS = ("dataset", "augment", "model", "trainer")
 KEYS = {
     "seed": None,

@@ -20,7 +20,7 @@ from pytorch_lightning import Trainer
 from scipy.stats import entropy as scipy_entropy
 
 from auglens.datamodule import ImageDataModule
-from auglens.explain import load_weights
+from auglens.explainer import load_weights
 from auglens.models.cnn2 import Cnn2
 from auglens.models.normalized import NormalizedNetwork
 from auglens.records.files import read_arrays

@@ -11,10 +11,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor
 
 from auglens import run_figures
-from auglens.explain import Explainer
+from auglens.explainer import Explainer
 from auglens.metrics.entropy import entropy
 from auglens.metrics.running import MapEntropy
 from auglens.module import ClassifierModule
+from auglens.progress import image_progress
 from auglens.tracking import log_histogram, log_images, log_metrics
 
 __all__ = ["EpochProgress", "History", "SaliencyMaps"]
@@ -127,18 +128,25 @@ class SaliencyMaps(Callback):
         explainer: Makes and writes the maps.
         folder: The run folder.
         figures: Whether PNG files are drawn too.
+        console: Where progress is shown.
     """
 
-    def __init__(self, explainer: Explainer, folder: Path, *, figures: bool) -> None:
+    def __init__(
+        self, explainer: Explainer, folder: Path, *, figures: bool, console: Console
+    ) -> None:
         self.explainer = explainer
         self.folder = folder
         self.figures = figures
+        self.console = console
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Explain, write, draw, log; nothing after the test of the last epoch's weights."""
         if not isinstance(pl_module, ClassifierModule) or pl_module.tested_weights != "best":
             return
-        for method, maps in self.explainer.explain(pl_module.net, self.folder).items():
+        total = len(self.explainer.methods) * len(self.explainer.probe.labels)
+        with image_progress(self.console, total=total) as advance:
+            made = self.explainer.explain(pl_module.net, self.folder, advance)
+        for method, maps in made.items():
             self._show(trainer, method, maps)
 
     def _show(self, trainer: Trainer, method: str, maps: Tensor) -> None:

@@ -14,12 +14,12 @@ from torch import Tensor
 from auglens.augment.training_set import Augmentation
 from auglens.datasets.spec import ImageDataset, ImageSpec, Split
 from auglens.datasets.splits import balanced_probe, balanced_subset
-from auglens.explain import Explainer, ProbeImages
+from auglens.explainer import Explainer, ProbeImages
 from auglens.models.normalized import NormalizedNetwork
 from auglens.records.identity import digest, identity_inputs
 from auglens.seeding import Role, role_generator, seeded_globals
 
-__all__ = ["Components", "Config", "build_components", "build_network", "built"]
+__all__ = ["Components", "Config", "build_components", "build_network", "built", "training_images"]
 
 Config = Mapping[str, Any]
 DATA_MODES = ("static", "online")
@@ -67,7 +67,7 @@ def build_components(config: Config) -> Components:
     torch.set_num_threads(config["num_threads"])
     inputs = identity_inputs(config, **_hardware(config["trainer"]))
     dataset = _dataset(config)
-    originals, labels = _training_images(config, dataset)
+    originals, labels = training_images(config, dataset)
     return Components(
         config=config,
         inputs=inputs,
@@ -113,8 +113,6 @@ def _check(config: Config) -> None:
     reuse = config["reuse"]
     if not isinstance(reuse, list) or not all(Path(sweep).is_dir() for sweep in reuse):
         raise ValueError(f"reuse={reuse} is not a list of existing folders: reuse=[<folder>,...].")
-    if config["measures"]:
-        raise ValueError(f"measures={config['measures']} are unknown; this version has none.")
     if not config["saliency"]["methods"]:
         raise ValueError("saliency=[] explains nothing; name at least one method.")
 
@@ -145,7 +143,8 @@ def _loaded_once(identity: str, data_dir: str, node: _Hidden) -> ImageDataset:
     return dataset
 
 
-def _training_images(config: Config, dataset: ImageDataset) -> tuple[Split, Tensor]:
+def training_images(config: Config, dataset: ImageDataset) -> tuple[Split, Tensor]:
+    """The original training images of a run and their labels ``(N,)``, permuted where it asks so."""
     generator = role_generator(config["seeds"]["data"], Role.DATA)
     chosen = balanced_subset(
         dataset.pool.labels,

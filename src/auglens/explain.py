@@ -1,182 +1,73 @@
-"""The explain stage: maps of finished networks. The only reader of checkpoints."""
+r"""The explain stage: maps and measures of finished runs, from their checkpoints.
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+    python -m auglens.explain sweep=multirun/<date>/<time> saliency=[gradient,gradcam]
+    python -m auglens.explain sweep=multirun/<date>/<time> saliency=[gradient,random,edge] \\
+        measures=[faithfulness,parameter_randomization]
+
+Nothing is trained, and what is there already is kept. Settings: conf/explain.yaml.
+"""
+
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor, nn
+from auglens.settings import compose_settings
 
-from auglens.records.run import (
-    Probe,
-    RecordError,
-    RunRecord,
-    has_map,
-    method_hash,
-    read_probe,
-    write_map,
-    write_probe,
-)
-from auglens.saliency.attribution import Attribution
-from auglens.saliency.guard import explaining
-from auglens.seeding import Role, role_generator
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
-__all__ = [
-    "LAST_CHECKPOINT",
-    "Explainer",
-    "ProbeImages",
-    "ProbeTarget",
-    "check_probe",
-    "checkpoint_name",
-    "load_weights",
-]
+__all__ = ["main"]
 
-ProbeTarget = Literal["true_class", "predicted_class"]
-BEST_CHECKPOINT = "best.ckpt"
-LAST_CHECKPOINT = "last.ckpt"
-NETWORK_PREFIX = "net."
+KEYS = ("sweep", "saliency", "measures", "trust", "data_dir", "figures")
 
 
-@dataclass(frozen=True)
-class ProbeImages:
-    """Held-out images every run explains.
+def main(overrides: Sequence[str]) -> int:
+    """Explain and measure what the overrides ask for.
 
-    Attributes:
-        images: ``float32 (N, C, H, W)`` in [0, 1].
-        labels: ``int64 (N,)``.
-        ids: Position of each image in its source file, ``int64 (N,)``.
+    Returns:
+        The exit code: 0, or 1 after one line a mistake or failure.
     """
-
-    images: Tensor
-    labels: Tensor
-    ids: Tensor
-
-    @cached_property
-    def hash(self) -> str:
-        """sha256 of the images, labels and ids."""
-        whole = hashlib.sha256()
-        for part in (self.images, self.labels, self.ids):
-            whole.update(part.contiguous().numpy().tobytes())
-        return whole.hexdigest()
-
-
-@dataclass(frozen=True)
-class Explainer:
-    """Makes the maps of one run's network on the probe and writes them into its folder.
-
-    Attributes:
-        probe: The images.
-        methods: Attribution methods by name.
-        settings: Resolved config of each method; part of its hash.
-        target: Whose logit is explained.
-        seed: ``seeds.explain``.
-        identity: Of the run.
-    """
-
-    probe: ProbeImages
-    methods: Mapping[str, Attribution]
-    settings: Mapping[str, Mapping[str, Any]]
-    target: ProbeTarget
-    seed: int
-    identity: str
-
-    def explain(self, net: nn.Module, folder: Path) -> dict[str, Tensor]:
-        """Write ``probe.npz`` and the maps that ``folder`` lacks.
-
-        Args:
-            net: Maps images ``(N, C, H, W)`` to logits; left as it was.
-            folder: The run folder.
-
-        Returns:
-            The maps just made, ``float32 (N, H, W)`` on the CPU, by method.
-        """
-        missing = self.missing(folder)
-        if not missing:
-            return {}
-        device = next(net.parameters()).device
-        images, labels = self.probe.images.to(device), self.probe.labels.to(device)
-        with explaining(net):
-            with torch.no_grad():
-                logits = net(images)
-            self._write_probe(folder, logits)
-            targets = labels if self.target == "true_class" else logits.argmax(dim=1)
-            return {name: self._map(net, images, targets, name, folder) for name in missing}
-
-    def missing(self, folder: Path) -> list[str]:
-        """Methods whose maps, with exactly these settings, ``folder`` does not hold."""
-        return [name for name in self.methods if not has_map(folder, name, self._hash(name))]
-
-    def _map(
-        self, net: nn.Module, images: Tensor, targets: Tensor, name: str, folder: Path
-    ) -> Tensor:
-        # Each method has its own stream: its maps do not depend on which others run.
-        generator = role_generator(self.seed, Role.EXPLAIN)
-        maps = self.methods[name](net, images.clone(), targets, generator=generator)
-        maps = maps.detach().float().cpu()
-        write_map(
-            folder,
-            name,
-            maps=maps.numpy(),
-            probe_ids=self.probe.ids.numpy(),
-            method_hash=self._hash(name),
-            settings=self._settings(name),
-        )
-        return maps
-
-    def _write_probe(self, folder: Path, logits: Tensor) -> None:
-        write_probe(
-            folder,
-            Probe(
-                images=self.probe.images.numpy(),
-                labels=self.probe.labels.numpy(),
-                probe_ids=self.probe.ids.numpy(),
-                logits=logits.detach().float().cpu().numpy(),
-                hash=self.probe.hash,
-            ),
-        )
-
-    def _settings(self, name: str) -> dict[str, Any]:
-        return {**self.settings[name], "target": self.target, "seed": self.seed}
-
-    def _hash(self, name: str) -> str:
-        return method_hash(self.identity, self._settings(name), probe_hash=self.probe.hash)
-
-
-def checkpoint_name(config: Mapping[str, Any]) -> str:
-    """File that holds a run's model: the last epoch's under label randomisation, else the best."""
-    return LAST_CHECKPOINT if config["data"]["permute_train_labels"] else BEST_CHECKPOINT
-
-
-def load_weights(net: nn.Module, path: Path) -> None:
-    """Load a checkpoint of a :class:`~auglens.module.ClassifierModule` into its network.
-
-    Raises:
-        RecordError: If the checkpoint is absent, damaged, or of another network.
-    """
+    if {"-h", "--help"} & set(overrides):
+        sys.stdout.write(__doc__ or "")
+        return 0
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-        weights = {
-            name.removeprefix(NETWORK_PREFIX): value
-            for name, value in state.items()
-            if name.startswith(NETWORK_PREFIX)
-        }
-        net.load_state_dict(weights)
-    except (OSError, RuntimeError, KeyError, EOFError) as error:
-        raise RecordError(f"{path} cannot be loaded: {error}") from error
+        config = compose_settings("explain", overrides, keys=KEYS)
+        sweep = _checked_sweep(config)
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return _explain(sweep, config)
 
 
-def check_probe(folder: Path, record: RunRecord, probe: ProbeImages) -> None:
-    """Refuse to add maps of other images to a finished run.
+def _checked_sweep(config: "DictConfig") -> Path:
+    from omegaconf import OmegaConf
 
-    Raises:
-        ValueError: If the run's record or ``probe.npz`` hold another probe.
-    """
-    if record.probe_hash != probe.hash or read_probe(folder).hash != probe.hash:
-        size = record.config["probe"]["size"]
-        raise ValueError(
-            f"{folder} explains another probe (probe.size={size}); its maps cannot be compared "
-            f"with new ones. Use probe.size={size}, or a new sweep folder."
-        )
+    plain: Any = OmegaConf.to_container(config, resolve=False)
+    if plain["sweep"] == "???" or not isinstance(plain["sweep"], str):
+        raise ValueError("Which sweep? Say sweep=<folder>.")
+    if not Path(plain["sweep"]).is_dir():
+        raise ValueError(f"There is no folder {plain['sweep']}.")
+    if not plain["saliency"]["methods"] and not plain["measures"]:
+        raise ValueError("Nothing to do: name saliency=[<method>,...] or measures=[<name>,...].")
+    return Path(plain["sweep"])
+
+
+def _explain(sweep: Path, config: "DictConfig") -> int:
+    from omegaconf import OmegaConf
+    from rich.console import Console
+
+    from auglens.stage import Request, explain_sweep
+
+    def methods(cam_layer: str | None) -> Any:  # noqa: ANN401
+        whole = OmegaConf.merge({"model": {"cam_layer": cam_layer}}, config)
+        return OmegaConf.to_container(whole.saliency.methods, resolve=True)
+
+    measures: Any = OmegaConf.to_container(config.measures, resolve=True)
+    trust = [config.trust] if isinstance(config.trust, str) else list(config.trust)
+    request = Request(methods, measures, trust, Path(config.data_dir), bool(config.figures))
+    return 0 if explain_sweep(sweep, request, Console()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

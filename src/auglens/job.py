@@ -4,14 +4,13 @@ import atexit
 import gc
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -20,18 +19,20 @@ from rich.text import Text
 
 from auglens import tracking
 from auglens.components import Components, build_components, build_network
-from auglens.explain import check_probe, checkpoint_name, load_weights
+from auglens.explainer import check_probe, checkpoint_name, load_weights
+from auglens.progress import image_progress
+from auglens.records.locks import identity_lock
 from auglens.records.run import (
     RunRecord,
     RunState,
     find_record,
-    map_path,
     read_record,
     run_folders,
     write_record,
     write_status,
 )
 from auglens.run_figures import write_probe_figure
+from auglens.stage import asked_for, explain_jobs
 from auglens.sweep import note_job
 from auglens.training import train
 
@@ -72,14 +73,18 @@ def run_job(cfg: DictConfig) -> float:
     sweep = Path(HydraConfig.get().sweep.dir).absolute() if multirun else folder
     console = Console()
     state = RunState.RUNNING
+    wanted: dict[str, Any] = {}
     _set_libraries_apart()
     try:
         if multirun:
-            note_job(sweep, folder.name, state)
+            note_job(sweep, folder.name, state, wanted)
         _say(folder, state, phase="setup")
         config: Any = OmegaConf.to_container(cfg, resolve=True)
-        accuracy = _complete(Job(config, folder, sweep, console))
+        accuracy, identity = _complete(Job(config, folder, sweep, console))
+        wanted = asked_for(config, identity)
         state = RunState.COMPLETED
+        if not multirun:
+            _measure(folder, wanted, console)
         return accuracy
     except Exception as error:
         state = RunState.FAILED
@@ -99,7 +104,7 @@ def run_job(cfg: DictConfig) -> float:
         raise
     finally:
         if multirun:
-            note_job(sweep, folder.name, state)
+            note_job(sweep, folder.name, state, wanted)
         tracking.finish(failed=state is not RunState.COMPLETED)
         # Trainer and module refer to each other, so a job's images would stay for several jobs.
         gc.collect()
@@ -118,7 +123,8 @@ def _set_libraries_apart() -> None:
     atexit.register(gc.unfreeze)
 
 
-def _complete(job: Job) -> float:
+def _complete(job: Job) -> tuple[float, str]:
+    """Test accuracy and identity of the job's run, trained now or found."""
     components = build_components(job.config)
     if components.inputs["trainer"]["world_size"] > 1:
         raise ValueError(
@@ -128,22 +134,24 @@ def _complete(job: Job) -> float:
     with _lock(job, components.identity):
         finished = find_record(components.identity, _candidates(job))
         if finished is not None:
-            return _reuse(job, components, finished)
+            return _reuse(job, components, finished), components.identity
         if (job.folder / "record.json").exists():
             raise ValueError(
                 f"{job.folder} holds the record of another run (or a damaged one); use another "
                 "hydra.sweep.dir or hydra.run.dir, or delete that folder."
             )
-        return _train(job, components)
+        return _train(job, components), components.identity
+
+
+def _measure(folder: Path, wanted: Mapping[str, Any], console: Console) -> None:
+    """Take the measures a single run asks for; those of a sweep's runs are taken at its end."""
+    if not explain_jobs(folder, [wanted], console):
+        raise RuntimeError("A measure failed (see above); the run itself is complete.")
 
 
 def _lock(job: Job, identity: str) -> AbstractContextManager[object]:
     """One at a time an identity, so that parallel jobs of a sweep do not train it twice."""
-    if job.sweep == job.folder:
-        return nullcontext()
-    lock = job.sweep / ".locks" / f"{identity[:16]}.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    return FileLock(lock)
+    return nullcontext() if job.sweep == job.folder else identity_lock(job.sweep, identity)
 
 
 def _train(job: Job, components: Components) -> float:
@@ -178,22 +186,15 @@ def _explain(job: Job, components: Components, finished: Path, record: RunRecord
     explainer = components.explainer
     check_probe(finished, record, explainer.probe)
     if job.folder != finished and finished.parent != job.sweep:
-        _refuse_to_replace(explainer.missing(finished), finished)
+        explainer.refuse_to_replace(finished)
     net = build_network(job.config, components.dataset.spec)
     load_weights(net, finished / checkpoint_name(job.config))
-    for method, maps in explainer.explain(net, finished).items():
+    total = len(explainer.missing(finished)) * len(explainer.probe.labels)
+    with image_progress(job.console, total=total) as advance:
+        made = explainer.explain(net, finished, advance)
+    for method, maps in made.items():
         if job.config["figures"]:
             write_probe_figure(finished, method, explainer.probe, maps)
-
-
-def _refuse_to_replace(methods: Iterable[str], finished: Path) -> None:
-    """Maps of a sweep that is only reused are not replaced by ones with other settings."""
-    held = [method for method in methods if map_path(finished, method).exists()]
-    if held:
-        raise ValueError(
-            f"{finished} belongs to a reused sweep and holds maps of {', '.join(held)} with other "
-            "settings; use those settings, or explain in that sweep's own folder."
-        )
 
 
 def _candidates(job: Job) -> Iterable[Path]:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from auglens.explain import ProbeImages
+from auglens.explainer import ProbeImages
 from auglens.records.files import write_bytes
 from auglens.saliency import overlay
 

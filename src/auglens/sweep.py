@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 from auglens.records.files import write_json
 from auglens.records.run import RunState
 
-__all__ = ["SweepFolder", "note_job", "run_to_the_end", "states_since"]
+__all__ = ["SweepFolder", "note_job", "notes_since", "run_to_the_end"]
 
 JOBS = ".jobs"
 ENDED_BADLY = (RunState.FAILED, RunState.INTERRUPTED, RunState.RUNNING)
@@ -29,14 +29,18 @@ class SweepFolder(Callback):
     Attributes:
         sweep: The sweep folder of a multirun, once it started.
         run: The run folder of a single run, once it started.
+        notes: What jobs of earlier commands left there.
     """
 
     sweep: Path | None = None
     run: Path | None = None
+    notes: Mapping[str, bytes] = {}
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
         """Only ``hydra.sweep.dir`` can be read here: the config is not swept yet."""
-        type(self).sweep = Path(config.hydra.sweep.dir).absolute()
+        sweep = Path(config.hydra.sweep.dir).absolute()
+        type(self).notes = _read_notes(sweep)
+        type(self).sweep = sweep
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
         """The folder of a single run."""
@@ -66,7 +70,6 @@ def run_to_the_end(main: Callable[[], object]) -> int:
     Returns:
         The exit code: 0, 1 if a job failed, 128 + signal if interrupted, else Hydra's own.
     """
-    started = time.time()
     interruption = _Interruption()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interruption)
@@ -78,12 +81,14 @@ def run_to_the_end(main: Callable[[], object]) -> int:
         _say_how_to_go_on()
     if SweepFolder.sweep is None:
         return code
-    ended = states_since(SweepFolder.sweep, started)
-    if not ended:
+    notes = notes_since(SweepFolder.sweep, SweepFolder.notes)
+    if not notes:
         return code
+    # After an interruption people want their report, not further work.
+    measured = interruption.signal is not None or _measure(SweepFolder.sweep, notes)
     reported = _report(SweepFolder.sweep)
-    failed = not reported or any(state in ENDED_BADLY for state in ended)
-    return code or int(failed)
+    ended_badly = any(note["state"] in ENDED_BADLY for note in notes)
+    return code or int(ended_badly or not measured or not reported)
 
 
 def _exit_code(main: Callable[[], object]) -> int:
@@ -99,26 +104,48 @@ def _exit_code(main: Callable[[], object]) -> int:
     return 0
 
 
-def note_job(sweep: Path, run: str, state: RunState) -> None:
+def note_job(sweep: Path, run: str, state: RunState, wanted: Mapping[str, Any]) -> None:
     """Leave word of a job for the sweep's end; its run folder may belong to another run's record.
 
     Args:
         sweep: The sweep folder.
         run: Name of the job's run folder.
         state: How the job stands.
+        wanted: What it asks of the explain stage; empty as long as it is not known.
     """
-    write_json(sweep / JOBS / f"{run}.json", {"state": state, "updated": time.time()})
+    content = {"state": state, "updated": time.time(), "wanted": wanted}
+    write_json(sweep / JOBS / f"{run}.json", content)
 
 
-def states_since(sweep: Path, started: float) -> list[str]:
-    """States of the jobs that this command ran; empty if Hydra refused before the first.
+def notes_since(sweep: Path, before: Mapping[str, bytes]) -> list[dict[str, Any]]:
+    """What the jobs of this command left word of; empty if Hydra refused before the first.
 
     Args:
         sweep: The sweep folder.
-        started: When the command began, seconds since the epoch.
+        before: What lay there when the command began, by file name.
     """
-    notes = [json.loads(path.read_text("utf-8")) for path in sorted((sweep / JOBS).glob("*.json"))]
-    return [note["state"] for note in notes if note["updated"] >= started]
+    after = _read_notes(sweep)
+    return [json.loads(note) for name, note in after.items() if before.get(name) != note]
+
+
+def _read_notes(sweep: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((sweep / JOBS).glob("*.json"))}
+
+
+def _measure(sweep: Path, notes: Sequence[Mapping[str, Any]]) -> bool:
+    """Take the measures that the jobs asked for; nothing is imported if they asked for none."""
+    wanted = [note["wanted"] for note in notes if note["wanted"].get("measures")]
+    if not wanted:
+        return True
+    from rich.console import Console
+
+    from auglens.stage import explain_jobs
+    from auglens.study.load import StudyError
+
+    try:
+        return explain_jobs(sweep, wanted, Console())
+    except StudyError:
+        return False
 
 
 def _report(sweep: Path) -> bool:
@@ -126,14 +153,14 @@ def _report(sweep: Path) -> bool:
     from rich.console import Console
 
     from auglens.study import build_study
-    from auglens.study.__main__ import settings
+    from auglens.study.__main__ import measure_settings
     from auglens.study.console import print_study
     from auglens.study.load import StudyError
     from auglens.tracking import mirror_study
 
     console = Console()
     try:
-        study = build_study([sweep], out=sweep, kl_eps=settings([])["kl_eps"])
+        study = build_study([sweep], out=sweep, **measure_settings())
     except StudyError as error:
         console.print(f"No report: {error}", markup=False, highlight=False, soft_wrap=True)
         return False

@@ -22,7 +22,7 @@ from auglens.callbacks import EpochProgress, History, SaliencyMaps
 from auglens.components import Components, Config, build_network, built
 from auglens.datamodule import ImageDataModule
 from auglens.datasets.spec import Split
-from auglens.explain import LAST_CHECKPOINT, checkpoint_name
+from auglens.explainer import LAST_CHECKPOINT, checkpoint_name
 from auglens.metrics.accuracy import accuracy, balanced_accuracy
 from auglens.module import ClassifierModule
 from auglens.records.files import write_arrays
@@ -69,12 +69,15 @@ def train(run: Components, folder: Path, tracked: TrackedRun, console: Console) 
     with seeded_globals(run.config["seeds"]["init"]), _unfilled_memory(), warnings.catch_warnings():
         # https://github.com/Lightning-AI/pytorch-lightning/issues/21326
         warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
+        module = _module(run)
+        run.explainer.rehearse(module.net)
         with clock.phase("augment"):
             data = _datamodule(run)
             _write_samples(run, data, folder)
-        module = _module(run)
         history = History(folder / "history.csv")
-        trainer = _trainer(run, folder, tracked, [history, EpochProgress(tracked.name, console)])
+        maps = SaliencyMaps(run.explainer, folder, figures=run.config["figures"], console=console)
+        callbacks = [history, EpochProgress(tracked.name, console), maps]
+        trainer = _trainer(run, folder, tracked, callbacks)
         with clock.phase("fit"):
             trainer.fit(module, datamodule=data)
         _keep_checkpoints(folder)
@@ -160,15 +163,10 @@ def _module(run: Components) -> ClassifierModule:
 def _trainer(
     run: Components, folder: Path, tracked: TrackedRun, callbacks: list[Callback]
 ) -> Trainer:
-    figures = run.config["figures"]
     return Trainer(
         **run.config["trainer"],
         logger=built(run.config["logger"])(tracked) or False,
-        callbacks=[
-            *callbacks,
-            *_checkpoints(run.config, folder),
-            SaliencyMaps(run.explainer, folder, figures=figures),
-        ],
+        callbacks=[*callbacks, *_checkpoints(run.config, folder)],
         default_root_dir=folder,
     )
 

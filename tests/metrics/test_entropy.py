@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import entropy as scipy_entropy
 
-from auglens.metrics.entropy import effective_area, entropy, histogram_entropy
+from auglens.metrics.entropy import effective_area, entropy, gini, histogram_entropy
 
 MAPS = torch.tensor(
     [[[1, 2], [3, 4]], [[1, 0], [0, 0]], [[1, 1], [1, 1]], [[2, 2], [3, 3]], [[0, 0], [0, 0]]]
@@ -59,3 +59,23 @@ def test_permuting_pixels_changes_neither_entropy() -> None:
     shuffled = RANDOM.flatten(1)[:, order].view_as(RANDOM)
     torch.testing.assert_close(entropy(shuffled), entropy(RANDOM))
     torch.testing.assert_close(histogram_entropy(shuffled), histogram_entropy(RANDOM))
+
+
+def test_gini_vectors() -> None:
+    expected = [0.25, 0.75, 0, 0.1, math.nan]
+    assert gini(MAPS).tolist() == pytest.approx(expected, abs=1e-12, nan_ok=True)
+
+
+def test_gini_is_half_the_relative_mean_difference() -> None:
+    for one, value in zip(RANDOM, gini(RANDOM), strict=True):
+        pixels = one.double().flatten().numpy()
+        differences = np.abs(pixels[:, None] - pixels[None]).mean()
+        assert float(value) == pytest.approx(differences / (2 * pixels.mean()), abs=1e-12)
+
+
+def test_gini_of_one_pixel_nears_one_and_refuses_signed_maps() -> None:
+    pixel = torch.zeros(1, 28, 28)
+    pixel[0, 3, 4] = 1e-30
+    assert gini(pixel).tolist() == pytest.approx([1 - 1 / 784])
+    with pytest.raises(ValueError, match="reduce=max_abs"):
+        gini(-RANDOM)

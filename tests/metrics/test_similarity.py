@@ -1,14 +1,28 @@
 import math
+from collections.abc import Iterable
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import spearmanr
 from torch import Tensor
-from torchmetrics.functional import kl_divergence, pearson_corrcoef
+from torchmetrics.functional import kl_divergence, pearson_corrcoef, spearman_corrcoef
 from torchmetrics.functional.regression.js_divergence import jensen_shannon_divergence
 
-from auglens.metrics.similarity import cc, js, kl, sim
+from auglens.metrics.catalogue import MEASURES
+from auglens.metrics.similarity import (
+    FLOAT64_EPS,
+    cc,
+    js,
+    kl,
+    sim,
+    similarities,
+    spearman,
+    top_overlap,
+)
+from tests.metrics.drawn_maps import KIND, drawn
 
 MAPS = {
     "A": [[1, 2], [3, 4]],
@@ -78,6 +92,76 @@ def test_against_torchmetrics() -> None:
     torch.testing.assert_close(
         js(maps, reference), jensen_shannon_divergence(shares[0], shares[1], reduction="none")
     )
+    # It ranks in float32.
+    expected = spearman_corrcoef(maps.flatten(1).T, reference.flatten(1).T).double()
+    torch.testing.assert_close(spearman(maps, reference), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["random", "tied", "single pixel", "huge", "tiny"])
+def test_spearman_is_scipys_with_ties_too(kind: str) -> None:
+    maps, reference = drawn(kind, 6, 8, 7, seed=1), drawn("tied", 6, 8, 7, seed=2)
+    pairs = zip(maps.flatten(1).numpy(), reference.flatten(1).numpy(), strict=True)
+    expected = [spearmanr(*pair).statistic for pair in pairs]
+    assert spearman(maps, reference).tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("kind", ["random", "tied", "single pixel", "huge", "tiny"])
+def test_a_map_correlates_with_itself_to_the_bit(kind: str) -> None:
+    maps = drawn(kind, 200, 28, 27, seed=3)
+    for measure in (cc, spearman):
+        assert measure(maps, maps).tolist() == [1.0] * 200
+        assert measure(maps.float(), maps.float().clone()).nan_to_num(1).tolist() == [1.0] * 200
+        assert measure(maps, -maps).tolist() == [-1.0] * 200
+
+
+def test_spearman_sees_the_order_only() -> None:
+    maps, reference = random_maps(5, 4), random_maps(5, 5)
+    torch.testing.assert_close(spearman(maps**3, reference), spearman(maps, reference))
+    assert not torch.allclose(cc(maps**3, reference), cc(maps, reference), atol=1e-4)
+
+
+def test_top_overlap_counts_common_pixels() -> None:
+    maps, reference = random_maps(20, 6), random_maps(20, 7)
+    for one, other, value in zip(maps, reference, top_overlap(maps, reference), strict=True):
+        first, second = (
+            set(np.argsort(-part.flatten().numpy(), kind="stable")[:78]) for part in (one, other)
+        )
+        assert float(value) == pytest.approx(len(first & second) / 78)
+    assert top_overlap(maps, maps).tolist() == [1.0] * 20
+    assert top_overlap(maps, 1 / maps).tolist() == [0.0] * 20
+
+
+def test_unrelated_maps_share_a_tenth_of_their_hottest_tenth() -> None:
+    overlap = top_overlap(random_maps(400, 8), random_maps(400, 9))
+    # Hypergeometric: 78 of 784 pixels drawn twice.
+    error = math.sqrt(78 * (78 / 784) * (706 / 784) * (706 / 783)) / 78 / math.sqrt(400)
+    assert float(overlap.mean()) == pytest.approx(78 / 784, abs=3 * error)
+
+
+def test_all_similarities_at_once_are_those_one_by_one() -> None:
+    maps, reference = random_maps(9, 1), random_maps(9, 2)
+    maps[2] = 0
+    expected = {
+        "cc": cc(maps, reference),
+        "spearman": spearman(maps, reference),
+        "kl": kl(maps, reference, eps=1e-12),
+        "kl_reverse": kl(reference, maps, eps=1e-12),
+        "sim": sim(maps, reference),
+        "js": js(maps, reference),
+        "top_overlap": top_overlap(maps, reference),
+    }
+    together = similarities(maps, reference, kl_eps=1e-12)
+    assert list(together) == list(expected)
+    for name, values in expected.items():
+        torch.testing.assert_close(together[name], values, rtol=0, atol=0, equal_nan=True)
+
+
+def test_of_signed_maps_only_correlations_are_defined() -> None:
+    maps, reference = random_maps(3, 1), random_maps(3, 2)
+    maps[1] *= -1
+    for name, values in similarities(maps, reference, kl_eps=FLOAT64_EPS).items():
+        undefined = name not in ("cc", "spearman")
+        assert values.isnan().tolist() == [False, undefined, False]
 
 
 def test_unrelated_maps_lie_where_200_simulated_pairs_lay() -> None:
@@ -89,42 +173,40 @@ def test_unrelated_maps_lie_where_200_simulated_pairs_lay() -> None:
     assert float(js(first, second).mean()) == pytest.approx(0.140, abs=0.01)
 
 
-KINDS = st.sampled_from(["random", "single pixel", "constant", "huge", "tiny"])
-
-
-def drawn(kind: str, seed: int) -> Tensor:
-    maps = random_maps(3, seed)[:, :6, :5].double()
-    if kind == "single pixel":
-        return torch.nn.functional.one_hot(torch.arange(3) + seed % 7, 30).view(3, 6, 5).double()
-    factor = {"constant": 0.0, "huge": 1e300, "tiny": 1e-300}.get(kind, 1.0)
-    return torch.ones(3, 6, 5).double() if kind == "constant" else factor * maps
-
-
-@given(KINDS, KINDS, st.integers(0, 1000), st.floats(1e-6, 1e6))
+@given(KIND, KIND, st.integers(0, 1000), st.integers(-20, 20))
 @settings(max_examples=80, deadline=None)
 def test_ranges_symmetry_scaling_and_joint_permutation(
-    first: str, second: str, seed: int, factor: float
+    first: str, second: str, seed: int, exponent: int
 ) -> None:
-    maps, reference = drawn(first, seed), drawn(second, seed + 1)
-    order = torch.randperm(30, generator=torch.Generator().manual_seed(seed))
-    bounds = {
-        cc: (-1, 1),
-        kl: (0, math.log(1 / 2.220446049250313e-16)),
-        sim: (0, 1),
-        js: (0, math.log(2)),
-    }
-    for measure, (low, high) in bounds.items():
-        value = measure(maps, reference)
+    maps, reference = drawn(first, 3, 6, 5, seed=seed), drawn(second, 3, 6, 5, seed=seed + 1)
+    values = similarities(maps, reference, kl_eps=FLOAT64_EPS)
+    for name, value in values.items():
         finite = value[value.isfinite()]
-        assert len(finite) == 3 or (measure is cc and "constant" in (first, second))
-        assert ((finite >= low - 1e-12) & (finite <= high + 1e-9)).all()
-        shuffled = [part.flatten(1)[:, order].view(3, 6, 5) for part in (maps, reference)]
-        torch.testing.assert_close(measure(*shuffled), value, equal_nan=True)
-        if first not in ("huge", "tiny"):
-            torch.testing.assert_close(measure(factor * maps, reference), value, equal_nan=True)
-        if measure is not kl:
-            torch.testing.assert_close(measure(reference, maps), value, equal_nan=True)
-    torch.testing.assert_close(cc(-maps, reference), -cc(maps, reference), equal_nan=True)
+        constant = "constant" in (first, second)
+        assert len(finite) == (0 if constant and name in ("cc", "spearman") else 3)
+        assert ((finite >= MEASURES[name].low - 1e-12) & (finite <= highest(name) + 1e-9)).all()
+    scale = 1.0 if {"huge", "tiny"} & {first, second} else 2.0**exponent
+    order = torch.randperm(30, generator=torch.Generator().manual_seed(seed))
+    shuffled = [part.flatten(1)[:, order].view(3, 6, 5) for part in (maps, reference)]
+    same(similarities(scale * maps, reference, kl_eps=FLOAT64_EPS), values, values)
+    same(
+        similarities(reference, maps, kl_eps=FLOAT64_EPS),
+        values,
+        set(values) - {"kl", "kl_reverse"},
+    )
+    # Tied pixels are ordered by place, so that the hottest of them change.
+    same(similarities(*shuffled, kl_eps=FLOAT64_EPS), values, set(values) - {"top_overlap"})
+    torch.testing.assert_close(cc(-maps, reference), -values["cc"], equal_nan=True)
+    torch.testing.assert_close(spearman(-maps, reference), -values["spearman"], equal_nan=True)
+
+
+def highest(name: str) -> float:
+    return math.log(1 / FLOAT64_EPS) if name.startswith("kl") else MEASURES[name].high
+
+
+def same(values: dict[str, Tensor], expected: dict[str, Tensor], names: Iterable[str]) -> None:
+    for name in names:
+        torch.testing.assert_close(values[name], expected[name], equal_nan=True)
 
 
 def test_sim_is_one_minus_total_variation_and_kl_is_not_shift_invariant() -> None:
@@ -140,12 +222,12 @@ def test_sim_is_one_minus_total_variation_and_kl_is_not_shift_invariant() -> Non
 def test_one_degenerate_map_spoils_only_itself(bad: float) -> None:
     maps = random_maps(3)
     maps[1, 4, 4] = bad
-    for measure in (cc, kl, sim, js):
+    for measure in (cc, spearman, kl, sim, js, top_overlap):
         for value in (measure(maps, random_maps(3, 1)), measure(random_maps(3, 1), maps)):
             assert value.isnan().tolist() == [False, True, False]
 
 
-@pytest.mark.parametrize("measure", [kl, sim, js])
+@pytest.mark.parametrize("measure", [kl, sim, js, top_overlap])
 def test_signed_maps_are_refused_where_they_make_no_sense(measure) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     with pytest.raises(ValueError, match="reduce=max_abs"):
         measure(-random_maps(2), random_maps(2))

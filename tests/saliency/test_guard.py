@@ -6,12 +6,24 @@ import torch
 from pytorch_lightning import LightningModule, Trainer
 from torch import Tensor, nn
 
-from auglens.saliency.attribution import Gradient
-from auglens.saliency.guard import explaining
+from auglens.saliency.attribution import saliency_maps
+from auglens.saliency.gradients import Gradient
+from auglens.saliency.guard import drawing_from, explaining
 
 
 def network() -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(72, 3))
+
+
+def gradient_maps(net: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+    return saliency_maps(
+        Gradient(reduce="max_abs", batch_size=2),
+        net,
+        images,
+        targets,
+        generator=torch.Generator(),
+        advance=lambda _: None,
+    )
 
 
 def test_nothing_is_left_behind() -> None:
@@ -48,10 +60,8 @@ def test_an_error_inside_leaves_nothing_behind_either() -> None:
 def test_gradients_in_inference_mode() -> None:
     net = network()
     images = torch.rand(2, 1, 8, 8)
-    with torch.inference_mode(), explaining(net):
-        maps = Gradient(reduce="max_abs", batch_size=2)(
-            net, images, torch.tensor([0, 1]), generator=torch.Generator()
-        )
+    with torch.inference_mode():
+        maps = gradient_maps(net, images, torch.tensor([0, 1]))
     assert maps.shape == (2, 8, 8)
     assert (maps > 0).any()
 
@@ -61,6 +71,22 @@ def test_a_network_built_in_inference_mode_is_refused() -> None:
         net = network()
     with pytest.raises(ValueError, match=r"trainer\.inference_mode=false"), explaining(net):
         pass
+
+
+def test_other_libraries_draw_from_our_generator() -> None:
+    drawn = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(9)
+        np.random.seed(9)  # noqa: NPY002
+        with drawing_from(torch.Generator().manual_seed(seed)):
+            drawn.append((torch.rand(2).tolist(), np.random.rand(2).tolist()))  # noqa: NPY002
+        left = (torch.rand(2).tolist(), np.random.rand(2).tolist())  # noqa: NPY002
+        torch.manual_seed(9)
+        np.random.seed(9)  # noqa: NPY002
+        assert left == (torch.rand(2).tolist(), np.random.rand(2).tolist())  # noqa: NPY002
+    assert drawn[0] == drawn[1]
+    assert drawn[0][0] != drawn[2][0]
+    assert drawn[0][1] != drawn[2][1]
 
 
 class Loader:
@@ -85,10 +111,7 @@ class Hooked(LightningModule):
     def explain(self, hook: str) -> None:
         images = torch.ones(1, 1, 8, 8)
         training = self.net.training
-        with explaining(self.net):
-            maps = Gradient(reduce="max_abs", batch_size=1)(
-                self.net, images, torch.tensor([0]), generator=torch.Generator()
-            )
+        maps = gradient_maps(self.net, images, torch.tensor([0]))
         assert self.net.training == training
         self.explained[hook] = maps
 

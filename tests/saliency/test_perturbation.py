@@ -4,13 +4,17 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import nn
 
-from auglens.saliency.guard import explaining
+from auglens.saliency.attribution import saliency_maps
 from auglens.saliency.perturbation import BlurPerturbation, blur_masks
 
 
 def method(stride_px: int = 1) -> BlurPerturbation:
     return BlurPerturbation(
-        mask_sigma_px=1.75, blur_sigma_px=1.05, stride_px=stride_px, batch_size=50
+        mask_sigma_px=1.75,
+        blur_sigma_px=1.05,
+        stride_px=stride_px,
+        reduce="max_abs",
+        batch_size=50,
     )
 
 
@@ -21,8 +25,14 @@ def network(channels: int = 2) -> nn.Module:
 
 def explain(net: nn.Module, images: torch.Tensor, stride_px: int = 1) -> torch.Tensor:
     targets = torch.zeros(len(images), dtype=torch.long)
-    with explaining(net):
-        return method(stride_px)(net, images, targets, generator=torch.Generator())
+    return saliency_maps(
+        method(stride_px),
+        net,
+        images,
+        targets,
+        generator=torch.Generator(),
+        advance=lambda _: None,
+    )
 
 
 def test_against_one_pixel_at_a_time_in_numpy() -> None:

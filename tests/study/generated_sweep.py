@@ -1,4 +1,4 @@
-"""Writes small sweep folders as training would: 3 x 12 x 10 images, 20 probe images, 4 classes."""
+"""Writes small sweep folders as training would: 12 x 10 pixels, 20 probe images, 4 classes."""
 
 import zlib
 from collections.abc import Mapping, Sequence
@@ -20,6 +20,7 @@ from auglens.records.run import (
     write_record,
     write_status,
 )
+from tests.study.generated_measures import write_sidecars
 
 AUGMENTS = ("scale", "crop", "erase", "distort", "blur", "none", "duplicate")
 WITHOUT_STRENGTH = ("none", "duplicate")
@@ -27,9 +28,19 @@ METHOD = "gradient"
 CLASS_NAMES = ["circle", "<script>", "square", "star"]
 NUM_CLASSES = len(CLASS_NAMES)
 SHAPE = (3, 12, 10)
+# One channel, so that bright pixels are a foreground.
+GREY = (1, 12, 10)
 NUM_PROBE = 20
 NUM_EPOCHS = 6
 PROBE_HASH = "0" * 64
+GRADIENT = {"_target_": "auglens.saliency.attribution.gradient", "reduce": "max_abs"}
+INTEGRATED = {"reduce": "sum_abs", "batch_size": 200, "baseline": 0.0, "num_steps": 32}
+METHODS: dict[str, dict[str, Any]] = {
+    METHOD: {**GRADIENT, "batch_size": 200},
+    "integrated_gradients": INTEGRATED,
+    "random": {"batch_size": 200},
+    "edge": {"batch_size": 200},
+}
 
 
 def make_config(
@@ -103,23 +114,23 @@ def write_run(
     config: dict[str, Any],
     *,
     maps: NDArray[np.float32] | None = None,
+    shape: tuple[int, int, int] = SHAPE,
     **record_changes: object,
 ) -> RunRecord:
-    """Write everything a finished run leaves that the study reads."""
+    """Write everything a finished run leaves that the study reads; ``maps`` go to all methods."""
     record = make_record(config, **record_changes)
     random = _random_for(record.identity)
-    probe_images = np.random.default_rng(0).random((NUM_PROBE, *SHAPE), np.float32)
+    probe_images = make_images(shape)
     labels = np.arange(NUM_PROBE) % NUM_CLASSES
     probe_ids = 1000 + 7 * np.arange(NUM_PROBE)
     logits = random.normal(size=(NUM_PROBE, NUM_CLASSES)).astype(np.float32)
     write_probe(folder, Probe(probe_images, labels, probe_ids, logits, record.probe_hash))
-    if maps is None:
-        maps = random.gamma(1.0, size=(NUM_PROBE, *SHAPE[1:])).astype(np.float32)
     for method, settings in config["saliency"]["methods"].items():
+        own = _draw_maps(method, probe_images, random) if maps is None else maps
         made = {**settings, "target": config["probe"]["target"], "seed": config["seeds"]["explain"]}
         hashed = method_hash(record.identity, made, probe_hash=record.probe_hash)
-        write_map(folder, method, maps=maps, probe_ids=probe_ids, method_hash=hashed, settings=made)
-    _write_samples(folder, config, random)
+        write_map(folder, method, maps=own, probe_ids=probe_ids, method_hash=hashed, settings=made)
+    _write_samples(folder, config, random, shape)
     _write_history(folder, random)
     write_status(folder, RunState.COMPLETED, identity=record.identity)
     write_record(folder, record)
@@ -135,6 +146,31 @@ def write_sweep(
         name = f"{number}-{augment}-s1-seed{seed}"
         write_run(folder / name, make_config(augment, seed=seed))
     return folder
+
+
+def write_trusted_sweep(
+    folder: Path, *, augments: Sequence[str] = ("crop", "blur", "none"), seeds: Sequence[int] = (0,)
+) -> Path:
+    """A sweep of one-channel images with :data:`METHODS` and every measure of the explain stage."""
+    jobs = [(augment, seed) for augment in augments for seed in seeds]
+    for number, (augment, seed) in enumerate(jobs):
+        config = make_config(augment, seed=seed)
+        config["saliency"] = {"methods": METHODS}
+        run = folder / f"{number}-{augment}-s1-seed{seed}"
+        write_run(run, config, shape=GREY)
+        write_sidecars(run, list(METHODS))
+    return folder
+
+
+def make_images(shape: tuple[int, int, int]) -> NDArray[np.float32]:
+    """The probe: noise, or with one channel a bright rectangle on black, each elsewhere."""
+    if shape[0] > 1:
+        return np.random.default_rng(0).random((NUM_PROBE, *shape), np.float32)
+    images = np.zeros((NUM_PROBE, *shape), np.float32)
+    for number, image in enumerate(images):
+        top, left = 2 + number % 5, 2 + number % 3
+        image[:, top : top + 3, left : left + 2] = 0.75
+    return images
 
 
 def write_failures(folder: Path) -> Path:
@@ -157,9 +193,27 @@ def write_failures(folder: Path) -> Path:
     return folder
 
 
-def _write_samples(folder: Path, config: dict[str, Any], random: np.random.Generator) -> None:
-    originals = np.random.default_rng(config["seeds"]["data"]).random((5, *SHAPE), np.float32)
-    copies = random.random((5, config["augment"]["copies"], *SHAPE), np.float32)
+def _draw_maps(
+    method: str, images: NDArray[np.float32], random: np.random.Generator
+) -> NDArray[np.float32]:
+    """Noise that differs from run to run; of ``edge`` the edges of the images, in every run."""
+    if method == "edge":
+        steps = np.gradient(images.mean(axis=1), axis=(1, 2))
+        return np.asarray(np.hypot(*steps), np.float32)
+    shape = (len(images), *images.shape[2:])
+    if method == "random":
+        return np.abs(random.normal(size=shape)).astype(np.float32)
+    return random.gamma(1.0, size=shape).astype(np.float32)
+
+
+def _write_samples(
+    folder: Path,
+    config: dict[str, Any],
+    random: np.random.Generator,
+    shape: tuple[int, int, int],
+) -> None:
+    originals = np.random.default_rng(config["seeds"]["data"]).random((5, *shape), np.float32)
+    copies = random.random((5, config["augment"]["copies"], *shape), np.float32)
     arrays: dict[str, NDArray[Any]] = {
         "ids": np.arange(5),
         "labels": np.arange(5) % NUM_CLASSES,

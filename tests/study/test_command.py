@@ -43,6 +43,8 @@ def test_sweeps_are_joined_into_out(tmp_path: Path) -> None:
         pytest.param(["sweep=conf"], "No complete run in conf", id="nothing complete"),
         pytest.param(["sweep=x", "kl_eps=[-1]"], "kl_eps", id="negative eps"),
         pytest.param(["sweep=x", "kl_eps=1e-7"], "kl_eps is a list", id="one eps"),
+        pytest.param(["sweep=x", "foreground_threshold=1.0"], "foreground_threshold", id="white"),
+        pytest.param(["sweep=x", "foreground_threshold=x"], "foreground_threshold", id="a word"),
         pytest.param(["sweep"], "sweep", id="no override"),
     ],
 )

@@ -1,7 +1,9 @@
 """maps.csv against a re-derivation in plain NumPy, and which run is compared with which."""
 
 import csv
+import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,17 @@ from numpy.typing import NDArray
 from auglens.study import Study
 from auglens.study.comparison import Comparison, compare_maps, kl_column
 from auglens.study.load import load_sweeps
-from tests.study.generated_sweep import METHOD, NUM_PROBE, SHAPE, make_config, write_run
+from tests.study.generated_sweep import (
+    GREY,
+    METHOD,
+    METHODS,
+    NUM_PROBE,
+    SHAPE,
+    make_config,
+    make_images,
+    write_run,
+    write_trusted_sweep,
+)
 
 EPS = 2.220446049250313e-16
 Maps = NDArray[np.float64]
@@ -54,7 +66,7 @@ def positive_maps(seed: int) -> NDArray[np.float32]:
 
 
 def compare(folder: Path) -> Comparison:
-    return compare_maps(load_sweeps([folder]).results, kl_eps=(EPS, 1e-7))
+    return compare_maps(load_sweeps([folder]).results, kl_eps=(EPS, 1e-7), foreground_threshold=0.5)
 
 
 def rows_of(comparison: Comparison, run: str) -> pd.DataFrame:
@@ -90,8 +102,8 @@ def test_kl_is_that_of_the_baseline_from_the_run(tmp_path: Path) -> None:
     # Bylinskii's example A against C: KL(C || A) = ln 10, the other way round 31.159.
     ramp = np.tile(np.array([[1, 2], [3, 4]], np.float32), (NUM_PROBE, 1, 1))
     spike = np.tile(np.array([[1, 0], [0, 0]], np.float32), (NUM_PROBE, 1, 1))
-    write_run(tmp_path / "0-crop", make_config("crop"), maps=ramp)
-    write_run(tmp_path / "1-none", make_config("none"), maps=spike)
+    write_run(tmp_path / "0-crop", make_config("crop"), maps=ramp, shape=(3, 2, 2))
+    write_run(tmp_path / "1-none", make_config("none"), maps=spike, shape=(3, 2, 2))
     rows = rows_of(compare(tmp_path), "0-crop")
     np.testing.assert_allclose(rows["kl"], math.log(10), atol=1e-9)
     np.testing.assert_allclose(rows["kl_reverse"], 31.15943382, atol=1e-7)
@@ -158,6 +170,94 @@ def test_undefined_and_signed_maps_are_empty_not_zero(tmp_path: Path) -> None:
     assert rows.loc[1, ["kl", "kl_reverse", "sim", "js", "entropy"]].isna().all()
     assert rows.loc[1, ["cc"]].notna().all()
     assert rows.loc[2:, ["cc", "kl", "entropy"]].notna().all(axis=None)
+
+
+def test_columns_of_sidecars_are_joined_by_image(trusted_sweep: Path, trusted_study: Study) -> None:
+    maps = trusted_study.maps.query("run == '1-blur-s1-seed0' and method == 'gradient'")
+    own = maps.set_index("probe_id")
+    for path in sorted((trusted_sweep / "1-blur-s1-seed0" / "measures").glob("*.gradient.json")):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        for name, values in content["columns"].items():
+            joined = own[name].reindex(content["probe_ids"])
+            np.testing.assert_array_equal(joined, np.array(values, np.float64))
+            assert own[name].notna().sum() == sum(value is not None for value in values)
+
+
+def test_foreground_columns_equal_a_plain_derivation(
+    trusted_sweep: Path, trusted_study: Study
+) -> None:
+    own = stored_maps(trusted_sweep / "0-crop-s1-seed0")
+    rows = trusted_study.maps.query("run == '0-crop-s1-seed0' and method == 'gradient'")
+    for heat, image, row in zip(own, make_images(GREY), rows.to_dict("records"), strict=True):
+        inside = image[0] > 0.5
+        mass = heat[inside].sum() / heat.sum()
+        wins = (heat[inside][:, None] > heat[~inside]).mean()
+        assert row["foreground_mass"] == pytest.approx(mass, abs=1e-9)
+        assert row["foreground_lift"] == pytest.approx(mass / inside.mean(), abs=1e-9)
+        assert row["foreground_auc"] == pytest.approx(wins, abs=1e-9)
+    edge = trusted_study.maps.query("method == 'edge' and augment != 'none'")
+    assert (edge[["cc", "spearman"]] == 1).all(axis=None)
+
+
+def test_colour_images_have_no_foreground(study: Study) -> None:
+    assert study.maps[["foreground_auc", "dilated_lift"]].isna().all(axis=None)
+    assert study.maps[["gini", "num_components", "moran"]].notna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        pytest.param({"probe_ids": list(range(NUM_PROBE))}, "other images", id="other images"),
+        pytest.param({"probe_ids": [1000] * NUM_PROBE}, "other images", id="an image twice"),
+        pytest.param({"method": "no_such"}, "maps that are not there", id="no such maps"),
+        pytest.param({"hash": "0" * 64}, "other maps", id="maps made again"),
+        pytest.param(
+            {"columns": {"<b>": [0.0] * NUM_PROBE}}, "measures that are not known", id="unknown"
+        ),
+        pytest.param({"columns": {"srg_black": [0.0]}}, "do not fit", id="short column"),
+        pytest.param({"settings": {"num_steps": 1}}, "other maps", id="other settings"),
+    ],
+)
+def test_a_sidecar_that_does_not_belong_is_left_out_and_said(
+    tmp_path: Path, change: dict[str, Any], said: str
+) -> None:
+    write_trusted_sweep(tmp_path, augments=["none"])
+    path = tmp_path / "0-none-s1-seed0" / "measures" / "faithfulness.gradient.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**content, **change}), encoding="utf-8")
+    comparison = compare(tmp_path)
+    (line,) = comparison.damage
+    assert line.startswith("0-none-s1-seed0: ")
+    assert said in line
+    own = comparison.frame[comparison.frame["method"] == "gradient"]
+    assert own["srg_black"].isna().all()
+    assert own["infidelity"].notna().all()
+
+
+def test_a_sidecar_that_is_no_json_is_said(tmp_path: Path) -> None:
+    write_trusted_sweep(tmp_path, augments=["none"])
+    folder = tmp_path / "0-none-s1-seed0" / "measures"
+    (folder / "infidelity.gradient.json").write_text("{", encoding="utf-8")
+    shutil.copy(folder / "sensitivity.edge.json", folder / "sensitivity.edge (copy).json")
+    unread, twice = compare(tmp_path).damage
+    assert "infidelity.gradient.json cannot be read" in unread
+    assert "measures/sensitivity.edge is there twice" in twice
+
+
+def test_maps_of_another_size_than_the_images_are_said(tmp_path: Path) -> None:
+    write_run(tmp_path / "0-none", make_config("none"), maps=np.ones((NUM_PROBE, 3, 3), np.float32))
+    comparison = compare(tmp_path)
+    assert comparison.frame.empty
+    assert "not those of the images" in comparison.damage[0]
+
+
+def test_every_method_without_a_reference_is_named(tmp_path: Path) -> None:
+    others = {name: METHODS[name] for name in ("edge", "random")}
+    write_run(tmp_path / "0-crop", make_config("crop", saliency={"methods": others}))
+    write_run(tmp_path / "1-none", make_config("none"))
+    reason = compare(tmp_path).reasons["0-crop"]
+    assert "edge: the baseline" in reason
+    assert "random: the baseline" in reason
 
 
 def test_a_damaged_map_file_is_said_and_costs_no_other_run(tmp_path: Path) -> None:

@@ -1,6 +1,14 @@
 import pytest
 
-from auglens.study.palette import COLOURS, FURTHER_COLOURS, condition_order, hex_colour
+from auglens.study.palette import (
+    COLOURS,
+    FURTHER_COLOURS,
+    METHOD_COLOURS,
+    condition_order,
+    hex_colour,
+    method_colour,
+    method_marker,
+)
 
 DARK_PAPER = "#16181d"
 
@@ -21,6 +29,14 @@ def test_colours_can_be_read_on_white_and_on_dark(colour: str) -> None:
 def test_colours_are_distinct_and_unknown_names_keep_theirs() -> None:
     assert len(set(COLOURS.values())) == len(COLOURS)
     assert hex_colour("mixup") == hex_colour("mixup") in FURTHER_COLOURS
+
+
+def test_methods_are_told_apart_by_colour_and_by_marker() -> None:
+    assert len({method_colour(name) for name in METHOD_COLOURS}) == len(METHOD_COLOURS)
+    assert len({method_marker(name) for name in METHOD_COLOURS}) == len(METHOD_COLOURS)
+    # Figures have white paper.
+    assert all(1.05 / (luminance(colour) + 0.05) >= 3 for colour in METHOD_COLOURS.values())
+    assert method_colour("own") == method_colour("own") in FURTHER_COLOURS
 
 
 def test_order_is_the_posters_then_names_then_the_baseline() -> None:

@@ -1,29 +1,13 @@
 import json
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from auglens.records.run import RunState, write_status
 from auglens.study import Study, build_study
-from tests.study.conftest import KL_EPS
+from tests.study.conftest import MEASURING
 from tests.study.generated_sweep import make_config, write_run, write_sweep
-
-
-class Page(HTMLParser):
-    """Tags with their attributes, and the text between them."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str]]] = []
-        self.text = ""
-        self.feed(path.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, {name: value or "" for name, value in attrs}))
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
+from tests.study.html_page import Page
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +69,7 @@ def test_claims_and_limits_are_said_with_their_numbers(page: Page, study: Study)
 def test_one_seed_without_floor_or_baseline_is_said(tmp_path: Path) -> None:
     write_run(tmp_path / "0-crop", make_config("crop"))
     write_status(tmp_path / "1-none", RunState.FAILED, error="x")
-    text = Page(build_study([tmp_path], out=tmp_path, kl_eps=KL_EPS).report).text
+    text = Page(build_study([tmp_path], out=tmp_path, **MEASURING).report).text
     assert "There is one seed." in text
     assert "There is no run of none" in text
     assert "no maps were compared with a baseline" in text
@@ -95,7 +79,7 @@ def test_strengths_are_told_and_called_dependent(tmp_path: Path) -> None:
     for number, strength in enumerate((0.5, 1.0, 2.0)):
         write_run(tmp_path / f"{number}-crop", make_config("crop", strength=strength))
     write_run(tmp_path / "3-none", make_config("none"))
-    text = Page(build_study([tmp_path], out=tmp_path, kl_eps=KL_EPS).report).text
+    text = Page(build_study([tmp_path], out=tmp_path, **MEASURING).report).text
     assert "Strengths of one augmentation are not independent points." in text
     assert "These runs have no floor" in text
     assert "crop (gradient): mean CC with the baseline" in text
@@ -104,7 +88,7 @@ def test_strengths_are_told_and_called_dependent(tmp_path: Path) -> None:
 def test_each_comparison_group_is_a_part(tmp_path: Path) -> None:
     write_sweep(tmp_path, augments=["crop", "none"], seeds=[0])
     write_run(tmp_path / "9-crop", make_config("crop", optimizer={"lr": 0.1}))
-    study = build_study([tmp_path], out=tmp_path, kl_eps=KL_EPS)
+    study = build_study([tmp_path], out=tmp_path, **MEASURING)
     sections = [attrs.get("id", "") for tag, attrs in Page(study.report).tags if tag == "section"]
     assert len([name for name in sections if name.startswith("group-")]) == 2
     assert study.table1["group"].nunique() == 2
@@ -115,6 +99,6 @@ def test_runs_without_maps_samples_or_history_still_make_a_report(tmp_path: Path
     write_run(tmp_path / "0-crop", config)
     (tmp_path / "0-crop" / "samples.npz").unlink()
     (tmp_path / "0-crop" / "history.csv").unlink()
-    page = Page(build_study([tmp_path], out=tmp_path / "out", kl_eps=KL_EPS).report)
+    page = Page(build_study([tmp_path], out=tmp_path / "out", **MEASURING).report)
     assert "These runs have no saliency maps." in page.text
     assert "history.csv cannot be read" in page.text

@@ -3,9 +3,9 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
+from scipy import stats
 
-from auglens.study.statistics import critical_rho, spearman
+from auglens.study.statistics import critical_rho, mean_interval, spearman
 
 
 @pytest.mark.parametrize(("n", "expected"), [(5, 1.0), (6, 0.886), (7, 0.786), (8, 0.738)])
@@ -38,7 +38,7 @@ def test_more_than_eight_points_are_not_enumerated() -> None:
 def test_spearman_agrees_with_scipy_with_ties() -> None:
     random = np.random.default_rng(0)
     first, second = random.integers(0, 5, 12), random.integers(0, 5, 12)
-    expected = spearmanr(first, second).statistic
+    expected = stats.spearmanr(first, second).statistic
     assert spearman(first, second).rho == pytest.approx(expected, abs=1e-12)
 
 
@@ -52,3 +52,17 @@ def test_spearman_of_a_constant_is_undefined_both_ways_round() -> None:
     assert math.isnan(spearman([1, 1, 1], [1, 2, 3]).rho)
     assert math.isnan(spearman([1, 2, 3], [1, 1, 1]).rho)
     assert math.isnan(spearman([1], [1]).rho)
+
+
+def test_the_interval_of_a_mean_is_that_of_a_one_sample_t_test() -> None:
+    values = np.random.default_rng(3).normal(size=12)
+    expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    found = mean_interval([*values, np.nan])
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), rel=1e-12)
+    assert (found.mean, found.n) == pytest.approx((values.mean(), 12))
+
+
+def test_one_value_has_a_mean_and_no_interval_and_none_has_neither() -> None:
+    alone, nothing = mean_interval([2.0, np.nan]), mean_interval([])
+    assert (alone.mean, alone.n, nothing.n) == (2, 1, 0)
+    assert np.isnan([alone.low, alone.high, nothing.mean, nothing.low]).all()

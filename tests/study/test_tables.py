@@ -3,13 +3,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from numpy.typing import NDArray
 
+from auglens.metrics.catalogue import MEASURES, of_family
 from auglens.study import Study, build_study
 from auglens.study.conditions import find_groups
 from auglens.study.load import load_sweeps
 from auglens.study.tables import MAPS_COLUMNS, RUNS_COLUMNS, accuracy_table
-from tests.study.conftest import KL_EPS
-from tests.study.generated_sweep import make_config, write_run
+from auglens.study.trust import TRUST_COLUMNS
+from tests.study.conftest import MEASURING
+from tests.study.generated_measures import NUM_SENSITIVE
+from tests.study.generated_sweep import GREY, NUM_PROBE, make_config, make_images, write_run
 
 
 def row(table: pd.DataFrame, label: str) -> pd.Series:
@@ -75,7 +80,29 @@ def test_permuted_labels_are_in_runs_csv_and_nowhere_else(study: Study) -> None:
 
 
 def test_maps_csv_is_sorted_and_keeps_every_digit(study: Study) -> None:
+    leading = [
+        "run",
+        "augment",
+        "strength",
+        "seed",
+        "method",
+        "probe_id",
+        "label",
+        "prediction",
+        "cc",
+        "kl",
+        "kl_reverse",
+        "sim",
+        "js",
+        "entropy",
+        "effective_area",
+        "entropy_histogram",
+    ]
     assert study.maps.columns.tolist() == list(MAPS_COLUMNS)
+    assert study.maps.columns[: len(leading)].tolist() == leading
+    assert study.maps.columns[len(leading) :].tolist() == [
+        name for name in MEASURES if name not in leading
+    ]
     keys = study.maps[["run", "method", "probe_id"]]
     pd.testing.assert_frame_equal(keys, keys.sort_values(["run", "method", "probe_id"]))
     text = (study.report.parent.parent / "maps.csv").read_text(encoding="utf-8")
@@ -96,9 +123,47 @@ def test_metric_table_averages_runs_before_seeds(study: Study) -> None:
     assert {"kl_2.22045e-16", "kl_1e-12", "kl_1e-07"} <= set(table.index)
 
 
-def test_the_baseline_has_entropies_but_no_similarity(study: Study) -> None:
+def test_the_baseline_has_all_that_needs_no_reference(study: Study) -> None:
     measures = study.metrics.loc[study.metrics["label"] == "none", "measure"]
-    assert set(measures) == {"entropy", "effective_area", "entropy_histogram"}
+    # Three channels: no foreground either.
+    shape = {"num_components", "largest_component_share", "spread_px", "moran"}
+    assert set(measures) == {*of_family("complexity"), *shape}
+
+
+def test_faithfulness_counts_the_measured_maps_and_says_what_chance_scores(
+    trusted_study: Study,
+) -> None:
+    crop = trusted_study.metrics[trusted_study.metrics["label"] == "crop"]
+    gradient = crop[crop["method"] == "gradient"].set_index("measure")
+    random = crop[crop["method"] == "random"].set_index("measure")
+    assert set(gradient.index) >= set(MEASURES)
+    counts = gradient[["n_maps", "n_undefined"]].T
+    assert counts["srg_black"].tolist() == [NUM_PROBE, 1]
+    assert counts["max_sensitivity"].tolist() == [NUM_SENSITIVE, 0]
+    assert gradient.loc["srg_blur", "mean"] == pytest.approx(0.25)
+    nulls = gradient["null"]
+    assert (nulls["srg_black"], nulls["foreground_auc"], nulls["dilated_lift"]) == (0, 0.5, 1)
+    assert nulls["infidelity"] == random.loc["infidelity", "mean"]
+    assert nulls["cc"] == pytest.approx(0, abs=0.05)
+    assert nulls["kl_2.22045e-16"] == nulls["kl"]
+    assert np.isnan(nulls["kl_1e-07"])
+
+
+def test_the_null_of_mass_is_the_share_of_the_area(trusted_study: Study) -> None:
+    images = make_images(GREY)
+    share = float((images > 0.5).mean())
+    far = 1 - np.mean([grown_share(image[0] > 0.5, 2) for image in images])
+    nulls = trusted_study.metrics.groupby("measure")["null"].first()
+    assert nulls["foreground_mass"] == pytest.approx(share, abs=0.005)
+    assert nulls["far_background_mass"] == pytest.approx(far, abs=0.01)
+
+
+def grown_share(mask: NDArray[np.bool_], radius: int) -> float:
+    """Share of the pixels at most ``radius`` rows and columns from the mask."""
+    rows, columns = np.nonzero(mask)
+    grid = np.indices(mask.shape)[:, :, :, None]
+    near = (np.abs(grid[0] - rows) <= radius) & (np.abs(grid[1] - columns) <= radius)
+    return float(near.any(axis=2).mean())
 
 
 def test_similarity_holds_the_means_of_runs_with_a_reference(sweep: Path, study: Study) -> None:
@@ -111,18 +176,21 @@ def test_similarity_holds_the_means_of_runs_with_a_reference(sweep: Path, study:
     }
     maps = study.maps[study.maps["run"] == "2-crop-s1-seed0"]
     means = study.similarity[sweep / "2-crop-s1-seed0"]["gradient"]
-    assert means == pytest.approx(
-        {name: maps[name].mean() for name in ("cc", "kl", "kl_reverse", "sim", "js")}
-    )
+    assert means == pytest.approx({name: maps[name].mean() for name in of_family("similarity")})
 
 
-def test_the_same_sweep_gives_the_same_tables_to_the_byte(
+def test_the_same_sweep_gives_the_same_tables_to_the_byte_whatever_the_threads(
     sweep: Path, study: Study, tmp_path: Path
 ) -> None:
-    again = build_study([sweep], out=tmp_path, kl_eps=KL_EPS)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3 - min(threads, 2))
+    again = build_study([sweep], out=tmp_path, **MEASURING)
+    assert torch.get_num_threads() == 3 - min(threads, 2)
+    torch.set_num_threads(threads)
     first, second = study.report.parent.parent, again.report.parent.parent
     names = [path.relative_to(first) for path in first.rglob("*.csv")]
     assert len(names) == 6
+    assert not [name for name in names if name.stem in TRUST_COLUMNS]
     for name in names:
         assert (first / name).read_bytes() == (second / name).read_bytes()
     assert (study.report.parent / "summary.json").read_bytes() == (

@@ -26,9 +26,14 @@ class StrengthTransform(ABC):
     Args:
         strength: From 0, which returns the input bit for bit, to 2.
 
+    Attributes:
+        moves_pixels: Whether pixels change their place or vanish, and not only their look.
+
     Raises:
         ValueError: If ``strength`` is outside 0 to 2.
     """
+
+    moves_pixels = True
 
     def __init__(self, *, strength: float) -> None:
         if not 0 <= strength <= MAX_STRENGTH:
@@ -194,6 +199,8 @@ class Blur(StrengthTransform):
         min_sigma_px: Smallest standard deviation at strength 1, in pixels.
         max_sigma_px: Largest standard deviation at strength 1, in pixels.
     """
+
+    moves_pixels = False
 
     def __init__(self, *, strength: float, min_sigma_px: float, max_sigma_px: float) -> None:
         super().__init__(strength=strength)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-__all__ = ["distribution", "is_degenerate"]
+__all__ = ["distribution", "is_degenerate", "refuse_signed", "unsigned"]
 
 
 def is_degenerate(maps: Tensor) -> Tensor:
@@ -17,6 +17,31 @@ def is_degenerate(maps: Tensor) -> Tensor:
     """
     flat = maps.flatten(1)
     return ~torch.isfinite(flat).all(dim=1) | (flat == 0).all(dim=1)
+
+
+def unsigned(maps: Tensor) -> Tensor:
+    """The same maps, NaN where one has negative values and is therefore no distribution.
+
+    Args:
+        maps: Shape ``(N, H, W)``.
+    """
+    signed = (maps < 0).flatten(1).any(dim=1)
+    return torch.where(signed[:, None, None], torch.nan, maps)
+
+
+def refuse_signed(maps: Tensor) -> None:
+    """Check that maps can be read as distributions.
+
+    Args:
+        maps: Shape ``(N, H, W)``.
+
+    Raises:
+        ValueError: If a map has negative values.
+    """
+    if (maps < 0).any():
+        raise ValueError(
+            "A signed map is no distribution: use reduce=max_abs or reduce=sum_abs, not reduce=sum."
+        )
 
 
 def distribution(maps: Tensor) -> Tensor:
@@ -33,11 +58,8 @@ def distribution(maps: Tensor) -> Tensor:
     """
     if maps.ndim != 3:
         raise ValueError(f"Maps have shape (N, H, W), got {tuple(maps.shape)}.")
+    refuse_signed(maps)
     flat = maps.detach().cpu().double().flatten(1)
-    if (flat < 0).any():
-        raise ValueError(
-            "A signed map is no distribution: use reduce=max_abs or reduce=sum_abs, not reduce=sum."
-        )
     valid = ~is_degenerate(maps.detach().cpu())
     # Dividing by the maximum first keeps huge maps from overflowing in the sum.
     scaled = flat / flat.amax(dim=1, keepdim=True)

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from auglens.metrics.distribution import distribution, is_degenerate
+from auglens.metrics.order import ascending
 
-__all__ = ["effective_area", "entropy", "histogram_entropy"]
+__all__ = ["effective_area", "entropy", "gini", "histogram_entropy"]
 
 HISTOGRAM_BINS = 256
 
@@ -66,3 +67,29 @@ def histogram_entropy(maps: Tensor) -> Tensor:
     shares = counts / flat.shape[1]
     bits = torch.special.entr(shares).sum(dim=1) / math.log(2)
     return torch.where(is_degenerate(maps.detach().cpu()), torch.nan, bits)
+
+
+def gini(maps: Tensor) -> Tensor:
+    """Gini index of the pixel values, in [0, 1); high means sparse.
+
+    ``sum_i((2 i - n - 1) a_i) / (n sum(a))`` with the n values sorted ascending: 0 for a constant
+    map, ``1 - 1 / n`` for a single pixel.
+
+    Args:
+        maps: Non-negative, shape ``(N, H, W)``.
+
+    Returns:
+        ``float64 (N,)``; NaN where a map is degenerate.
+
+    Raises:
+        ValueError: If a map has negative values.
+
+    Reference:
+        Chalasani et al., "Concise explanations of neural networks using adversarial training",
+        ICML 2020, arXiv:1810.06583.
+    """
+    shares = ascending(distribution(maps))
+    num_pixels = shares.shape[1]
+    weights = 2 * torch.arange(1, num_pixels + 1, dtype=torch.float64) - num_pixels - 1
+    index: Tensor = (shares * weights).sum(dim=1) / num_pixels
+    return index.clamp(min=0)

@@ -8,17 +8,47 @@ takes maps ``(N, H, W)`` and returns ``float64 (N,)``, NaN where either map is d
 import torch
 from torch import Tensor
 
-from auglens.metrics.distribution import distribution, is_degenerate
+from auglens.metrics.distribution import distribution, is_degenerate, refuse_signed, unsigned
+from auglens.metrics.order import TOP_FRACTION, average_ranks, top_mask
 
-__all__ = ["FLOAT64_EPS", "cc", "js", "kl", "sim"]
+__all__ = ["FLOAT64_EPS", "cc", "js", "kl", "sim", "similarities", "spearman", "top_overlap"]
 
 FLOAT64_EPS = 2.220446049250313e-16
+
+
+def similarities(maps: Tensor, reference: Tensor, *, kl_eps: float) -> dict[str, Tensor]:
+    """Every measure of this module by its name in the catalogue, the shared work done once.
+
+    Args:
+        maps: Shape ``(N, H, W)``.
+        reference: Same shape.
+        kl_eps: As in :func:`kl`, for ``kl`` and ``kl_reverse``.
+
+    Returns:
+        ``float64 (N,)`` each. Only ``cc`` and ``spearman`` are defined where a map has negative
+        values; the others are NaN there.
+
+    Raises:
+        ValueError: If the shapes differ.
+    """
+    _check_shapes(maps, reference)
+    own, other = unsigned(maps), unsigned(reference)
+    first, second = distribution(own), distribution(other)
+    return {
+        "cc": cc(maps, reference),
+        "spearman": spearman(maps, reference),
+        "kl": _kl(second, first, kl_eps),
+        "kl_reverse": _kl(first, second, kl_eps),
+        "sim": torch.minimum(first, second).sum(dim=1),
+        "js": _js(first, second),
+        "top_overlap": top_overlap(own, other),
+    }
 
 
 def cc(maps: Tensor, reference: Tensor) -> Tensor:
     """Pearson correlation over pixels, in [-1, 1]; higher is closer, symmetric.
 
-    NaN where either map is constant.
+    Exactly 1 for a map and itself. NaN where either map is constant.
 
     Args:
         maps: Shape ``(N, H, W)``, signed or not.
@@ -28,9 +58,27 @@ def cc(maps: Tensor, reference: Tensor) -> Tensor:
         ValueError: If the shapes differ.
     """
     _check_shapes(maps, reference)
-    first, second = _centred(maps), _centred(reference)
-    correlation: Tensor = (_unit(first) * _unit(second)).sum(dim=1)
-    return correlation.clamp(-1, 1)
+    return _correlation(_centred(_pixels(maps)), _centred(_pixels(reference)))
+
+
+def spearman(maps: Tensor, reference: Tensor) -> Tensor:
+    """Rank correlation over pixels, in [-1, 1]; higher is closer, symmetric.
+
+    Less dominated by a few hot pixels than :func:`cc`. Tied pixels share their average rank.
+    Exactly 1 for a map and itself. NaN where either map is constant.
+
+    Args:
+        maps: Shape ``(N, H, W)``, signed or not.
+        reference: Same shape.
+
+    Raises:
+        ValueError: If the shapes differ.
+
+    Reference:
+        Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018, arXiv:1810.03292.
+    """
+    _check_shapes(maps, reference)
+    return _correlation(_centred(_ranks(maps)), _centred(_ranks(reference)))
 
 
 def kl(maps: Tensor, reference: Tensor, *, eps: float = FLOAT64_EPS) -> Tensor:
@@ -48,8 +96,7 @@ def kl(maps: Tensor, reference: Tensor, *, eps: float = FLOAT64_EPS) -> Tensor:
         ValueError: If the shapes differ or a map is negative somewhere.
     """
     _check_shapes(maps, reference)
-    evaluated, expected = distribution(maps), distribution(reference)
-    return (expected * torch.log(eps + expected / (eps + evaluated))).sum(dim=1)
+    return _kl(distribution(reference), distribution(maps), eps)
 
 
 def sim(maps: Tensor, reference: Tensor) -> Tensor:
@@ -80,7 +127,41 @@ def js(maps: Tensor, reference: Tensor) -> Tensor:
         ValueError: If the shapes differ or a map is negative somewhere.
     """
     _check_shapes(maps, reference)
-    first, second = distribution(maps), distribution(reference)
+    return _js(distribution(maps), distribution(reference))
+
+
+def top_overlap(maps: Tensor, reference: Tensor, *, fraction: float = TOP_FRACTION) -> Tensor:
+    """Share of the hottest pixels that two maps have in common, in [0, 1]; symmetric.
+
+    Unrelated maps share about ``fraction``. Of tied pixels the first in pixel order count as
+    hotter, so two maps with few non-zero pixels also share some that are zero in both.
+
+    Args:
+        maps: Non-negative, shape ``(N, H, W)``.
+        reference: Same shape.
+        fraction: Share of the pixels called hottest, rounded to at least one pixel.
+
+    Raises:
+        ValueError: If the shapes differ or a map is negative somewhere.
+
+    Reference:
+        Ghorbani et al., "Interpretation of neural networks is fragile", AAAI 2019,
+        arXiv:1710.10547.
+    """
+    _check_shapes(maps, reference)
+    refuse_signed(maps)
+    refuse_signed(reference)
+    first, second = top_mask(maps, fraction=fraction), top_mask(reference, fraction=fraction)
+    overlap = (first & second).flatten(1).sum(dim=1).double() / first[0].sum()
+    undefined = is_degenerate(maps.detach().cpu()) | is_degenerate(reference.detach().cpu())
+    return torch.where(undefined, torch.nan, overlap)
+
+
+def _kl(expected: Tensor, evaluated: Tensor, eps: float) -> Tensor:
+    return (expected * torch.log(eps + expected / (eps + evaluated))).sum(dim=1)
+
+
+def _js(first: Tensor, second: Tensor) -> Tensor:
     middle = (first + second) / 2
     return (_relative_entropy(first, middle) + _relative_entropy(second, middle)) / 2
 
@@ -90,16 +171,30 @@ def _relative_entropy(first: Tensor, second: Tensor) -> Tensor:
     return (torch.xlogy(first, first) - torch.xlogy(first, second)).sum(dim=1)
 
 
-def _centred(maps: Tensor) -> Tensor:
+def _pixels(maps: Tensor) -> Tensor:
     flat = maps.detach().cpu().double().flatten(1)
-    undefined = is_degenerate(maps.detach().cpu()) | (flat.amin(dim=1) == flat.amax(dim=1))
     scaled = flat / flat.abs().amax(dim=1, keepdim=True)
-    centred = scaled - scaled.mean(dim=1, keepdim=True)
-    return torch.where(undefined[:, None], torch.nan, centred)
+    return torch.where(_varies(maps)[:, None], scaled, torch.nan)
 
 
-def _unit(vectors: Tensor) -> Tensor:
-    return vectors / vectors.square().sum(dim=1, keepdim=True).sqrt()
+def _ranks(maps: Tensor) -> Tensor:
+    return torch.where(_varies(maps)[:, None], average_ranks(maps), torch.nan)
+
+
+def _varies(maps: Tensor) -> Tensor:
+    flat = maps.detach().cpu().flatten(1)
+    return ~is_degenerate(maps.detach().cpu()) & (flat.amin(dim=1) < flat.amax(dim=1))
+
+
+def _centred(values: Tensor) -> Tensor:
+    return values - values.mean(dim=1, keepdim=True)
+
+
+def _correlation(first: Tensor, second: Tensor) -> Tensor:
+    # One root of the product, not a product of roots: sqrt(x * x) is x in floating point.
+    squares = (first * first).sum(dim=1) * (second * second).sum(dim=1)
+    correlation: Tensor = (first * second).sum(dim=1) / squares.sqrt()
+    return correlation.clamp(-1, 1)
 
 
 def _check_shapes(maps: Tensor, reference: Tensor) -> None:

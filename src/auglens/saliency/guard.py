@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-__all__ = ["explaining"]
+__all__ = ["drawing_from", "explaining"]
 
 
 @contextmanager
@@ -46,3 +46,23 @@ def explaining(net: nn.Module) -> Iterator[None]:
         for parameter, gradient in gradients.items():
             parameter.grad = gradient
             parameter.requires_grad_(wanted[parameter])
+
+
+@contextmanager
+def drawing_from(generator: torch.Generator) -> Iterator[None]:
+    """Seed torch's and NumPy's global generators from ours, and put them back afterwards.
+
+    For methods of other libraries that draw from nothing else.
+
+    Args:
+        generator: On the CPU; one number is drawn from it.
+    """
+    seed = int(torch.randint(2**62, (), generator=generator))
+    numpy_state = np.random.get_state()  # noqa: NPY002 - the global state is what is put back
+    try:
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            np.random.seed(seed % 2**32)  # noqa: NPY002
+            yield
+    finally:
+        np.random.set_state(numpy_state)  # noqa: NPY002

@@ -1,11 +1,12 @@
-"""Saliency by local blurring: how far the logits move when one place of the image is blurred."""
+"""Attribution methods that change the image place by place and look at the logits."""
 
 import numpy as np
 import torch
+from captum import attr
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor, nn
 
-__all__ = ["BlurPerturbation", "blur_masks"]
+__all__ = ["BlurPerturbation", "Occlusion", "blur_masks"]
 
 
 class BlurPerturbation:
@@ -20,7 +21,8 @@ class BlurPerturbation:
         mask_sigma_px: Standard deviation of the bump in pixels.
         blur_sigma_px: Standard deviation of the image blur in pixels.
         stride_px: Distance of evaluated places in pixels; between them the map is bilinear.
-        batch_size: Perturbed images per forward pass; bounds the memory, changes no map.
+        reduce: How channels become one map; there is one channel.
+        batch_size: Images explained at a time, and perturbed images per forward pass.
 
     Reference:
         Greydanus et al., "Visualizing and understanding Atari agents", ICML 2018,
@@ -28,11 +30,18 @@ class BlurPerturbation:
     """
 
     def __init__(
-        self, *, mask_sigma_px: float, blur_sigma_px: float, stride_px: int, batch_size: int
+        self,
+        *,
+        mask_sigma_px: float,
+        blur_sigma_px: float,
+        stride_px: int,
+        reduce: str,
+        batch_size: int,
     ) -> None:
         self.mask_sigma_px = mask_sigma_px
         self.blur_sigma_px = blur_sigma_px
         self.stride_px = stride_px
+        self.reduce = reduce
         self.batch_size = batch_size
 
     def __call__(
@@ -50,7 +59,7 @@ class BlurPerturbation:
         rows, columns = (
             _interpolation(side, self.stride_px).to(coarse) for side in (height, width)
         )
-        return rows @ coarse @ columns.T
+        return (rows @ coarse @ columns.T)[:, None]
 
     def _scores(self, net: nn.Module, images: Tensor, masks: Tensor) -> Tensor:
         """``S`` of ``images (N, C, H, W)`` at every mask ``(P, 1, H, W)``, shape ``(N, P)``."""
@@ -62,6 +71,50 @@ class BlurPerturbation:
             moved = net(perturbed.flatten(0, 1)).view(len(images), len(part), -1)
             scores.append(0.5 * (moved - logits[:, None]).square().sum(dim=2))
         return torch.cat(scores, dim=1)
+
+
+class Occlusion:
+    """How far the target's logit falls when a window of the image is covered.
+
+    Windows overlap; each pixel gets the mean over the windows that cover it. With black windows it
+    is 0 wherever the image is black all around.
+
+    Args:
+        reduce: How channels become one map, see :func:`~auglens.saliency.maps.reduce_channels`.
+        batch_size: Images explained at a time.
+        window_px: Side of the window in pixels; all channels are covered together.
+        stride_px: Distance between neighbouring windows in pixels, at most ``window_px``.
+        baseline: Brightness of the window, in [0, 1].
+
+    Reference:
+        Zeiler and Fergus, "Visualizing and understanding convolutional networks", ECCV 2014,
+        arXiv:1311.2901; Captum's ``Occlusion``.
+    """
+
+    def __init__(
+        self, *, reduce: str, batch_size: int, window_px: int, stride_px: int, baseline: float
+    ) -> None:
+        self.reduce = reduce
+        self.batch_size = batch_size
+        self.window_px = window_px
+        self.stride_px = stride_px
+        self.baseline = baseline
+
+    def __call__(
+        self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator
+    ) -> Tensor:
+        """See :class:`auglens.saliency.attribution.Attribution`."""
+        del generator
+        channels = images.shape[1]
+        with torch.no_grad():
+            drops: Tensor = attr.Occlusion(net).attribute(
+                images.detach(),
+                sliding_window_shapes=(channels, self.window_px, self.window_px),
+                strides=(channels, self.stride_px, self.stride_px),
+                baselines=self.baseline,
+                target=targets,
+            )
+        return drops
 
 
 def blur_masks(height: int, width: int, *, sigma_px: float, stride_px: int) -> Tensor:

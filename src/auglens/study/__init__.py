@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Study", "build_study", "check_kl_eps"]
+__all__ = ["Study", "build_study", "check_foreground_threshold", "check_kl_eps"]
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Study:
         runs: As in ``runs.csv``: one row a run, finished or not.
         maps: As in ``maps.csv``: one row a run, method and query image.
         table1: Accuracies, one row a comparison group and condition.
-        metrics: Similarities and entropies, one row a group, method, condition and measure.
+        metrics: Every measure of the maps, one row a group, method, condition and measure.
         failed: Names of the runs without a valid record.
-        similarity: Mean ``cc, kl, kl_reverse, sim, js`` against the baseline, by run folder and
-            method; only runs with a reference.
+        similarity: Mean of every similarity to the baseline, by run folder and method; only runs
+            with a reference.
     """
 
     report: Path
@@ -44,22 +44,26 @@ class Study:
         return sorted((self.report.parent / "figures").glob(f"*fig{number}_*.png"))
 
 
-def build_study(sweeps: Sequence[Path], *, out: Path, kl_eps: Sequence[float]) -> Study:
+def build_study(
+    sweeps: Sequence[Path], *, out: Path, kl_eps: Sequence[float], foreground_threshold: float
+) -> Study:
     """Write ``runs.csv``, ``maps.csv`` and ``report/`` about one or several sweeps.
 
     Args:
         sweeps: Sweep folders, or folders of single runs.
         out: Folder to write to; created.
         kl_eps: Values that keep KL finite where a map is 0; the first is that of ``maps.csv``.
+        foreground_threshold: Brightness in (0, 1) above which a pixel is foreground.
 
     Raises:
         auglens.study.load.StudyError: If a folder is missing or no run in them is complete.
-        ValueError: If ``kl_eps`` is empty or not between 0 and 1.
+        ValueError: If ``kl_eps`` is empty, or a setting is not between 0 and 1.
     """
     check_kl_eps(kl_eps)
+    check_foreground_threshold(foreground_threshold)
     from auglens.study.build import build
 
-    return build(sweeps, out=out, kl_eps=kl_eps)
+    return build(sweeps, out=out, kl_eps=kl_eps, foreground_threshold=foreground_threshold)
 
 
 def check_kl_eps(kl_eps: Sequence[float]) -> None:
@@ -69,9 +73,19 @@ def check_kl_eps(kl_eps: Sequence[float]) -> None:
         ValueError: If there is none, or one is not a number between 0 and 1.
     """
     listed = isinstance(kl_eps, Sequence) and not isinstance(kl_eps, str)
-    if not listed or not kl_eps or not all(_is_small(eps) for eps in kl_eps):
+    if not listed or not kl_eps or not all(map(_is_fraction, kl_eps)):
         raise ValueError(f"kl_eps is a list of numbers between 0 and 1, got {kl_eps}.")
 
 
-def _is_small(eps: object) -> bool:
-    return isinstance(eps, float) and 0 < eps < 1
+def check_foreground_threshold(threshold: float) -> None:
+    """Refuse a brightness that no image could be parted by.
+
+    Raises:
+        ValueError: If it is not a number between 0 and 1.
+    """
+    if not _is_fraction(threshold):
+        raise ValueError(f"foreground_threshold is a number between 0 and 1, got {threshold}.")
+
+
+def _is_fraction(value: object) -> bool:
+    return isinstance(value, float) and 0 < value < 1

@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import auglens
-from auglens.study import build_study, check_kl_eps
+from auglens.settings import compose_settings
+from auglens.study import build_study, check_foreground_threshold, check_kl_eps
 
-__all__ = ["main", "settings"]
+__all__ = ["main", "measure_settings", "settings"]
 
-CONFIG_FOLDER = Path(auglens.__file__).parents[2] / "conf"
-KEYS = ("sweep", "out", "kl_eps")
+KEYS = ("sweep", "out", "kl_eps", "foreground_threshold")
+MEASURING = ("kl_eps", "foreground_threshold")
 
 
 def main(overrides: Sequence[str]) -> int:
@@ -35,31 +35,35 @@ def main(overrides: Sequence[str]) -> int:
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    return _build(sweeps, out, config["kl_eps"])
+    return _build(sweeps, out, _measuring(config))
 
 
 def settings(overrides: Sequence[str]) -> dict[str, Any]:
     """conf/study.yaml with overrides such as ``sweep=<folder>``.
 
     Raises:
-        ValueError: If an override is misspelt or ``kl_eps`` cannot be used; says it in one line.
+        ValueError: If an override is misspelt or a value cannot be used; says it in one line.
     """
-    from hydra import compose, initialize_config_dir
-    from hydra.errors import HydraException
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
+    config = compose_settings("study", overrides, keys=KEYS)
     try:
-        with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
-            config = compose("study", overrides=list(overrides))
         plain: Any = OmegaConf.to_container(config, resolve=True)
-    except (HydraException, OmegaConfBaseException) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{reason} Settings are {', '.join(KEYS)}.") from error
-    if set(plain) != set(KEYS):
-        raise ValueError(f"Settings are {', '.join(KEYS)}, got {', '.join(plain)}.")
+    except OmegaConfBaseException as error:
+        raise ValueError(str(error).strip().splitlines()[0]) from error
     check_kl_eps(plain["kl_eps"])
+    check_foreground_threshold(plain["foreground_threshold"])
     return dict(plain)
+
+
+def measure_settings() -> dict[str, Any]:
+    """How conf/study.yaml measures maps, as arguments of :func:`auglens.study.build_study`."""
+    return _measuring(settings([]))
+
+
+def _measuring(config: dict[str, Any]) -> dict[str, Any]:
+    return {name: config[name] for name in MEASURING}
 
 
 def _folders(config: dict[str, Any]) -> tuple[list[Path], Path]:
@@ -75,14 +79,14 @@ def _folders(config: dict[str, Any]) -> tuple[list[Path], Path]:
     return sweeps, sweeps[0] if config["out"] is None else Path(str(config["out"]))
 
 
-def _build(sweeps: list[Path], out: Path, kl_eps: list[float]) -> int:
+def _build(sweeps: list[Path], out: Path, measuring: dict[str, Any]) -> int:
     from rich.console import Console
 
     from auglens.study.console import print_study
     from auglens.study.load import StudyError
 
     try:
-        study = build_study(sweeps, out=out, kl_eps=kl_eps)
+        study = build_study(sweeps, out=out, **measuring)
     except StudyError as error:
         sys.stderr.write(f"{error}\n")
         return 1

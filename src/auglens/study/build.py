@@ -1,19 +1,22 @@
 """Goes from sweep folders to a report: loads, measures, tabulates, writes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pandas as pd
+import torch
 
 from auglens.records.run import RecordError, read_samples
 from auglens.study import Study
 from auglens.study.comparison import Comparison, compare_maps
 from auglens.study.conditions import Group, find_groups, is_baseline
 from auglens.study.curves import epochs_to_best, read_histories, summarise_curves
+from auglens.study.evidence import Evidence
 from auglens.study.figure_data import first_seed_runs
-from auglens.study.illustrations import Evidence
 from auglens.study.load import Loaded, load_sweeps
+from auglens.study.null_values import group_nulls
 from auglens.study.report import Findings, write_csv, write_report
 from auglens.study.tables import (
     accuracy_table,
@@ -22,30 +25,45 @@ from auglens.study.tables import (
     runs_table,
     similarity_means,
 )
+from auglens.study.trust import trust_tables
 
 __all__ = ["build"]
 
 
-def build(sweeps: Sequence[Path], *, out: Path, kl_eps: Sequence[float]) -> Study:
+class Measuring(TypedDict):
+    """Arguments of all that measures maps."""
+
+    kl_eps: Sequence[float]
+    foreground_threshold: float
+
+
+def build(
+    sweeps: Sequence[Path], *, out: Path, kl_eps: Sequence[float], foreground_threshold: float
+) -> Study:
     """See :func:`auglens.study.build_study`."""
     loaded = load_sweeps(sweeps)
     groups = find_groups(loaded.results)
-    comparison = compare_maps(loaded.results, kl_eps=kl_eps)
+    measuring = Measuring(kl_eps=kl_eps, foreground_threshold=foreground_threshold)
+    with _one_thread():
+        comparison = compare_maps(loaded.results, **measuring)
+        nulls = {group.name: group_nulls(group, **measuring) for group in groups}
     histories, unread = read_histories(groups)
     runs, maps = runs_table(loaded), maps_table(comparison.frame)
     tables = {
         "table1": accuracy_table(groups),
-        "metrics": metric_table(groups, comparison.frame, kl_eps=kl_eps),
+        "metrics": metric_table(groups, comparison, kl_eps=kl_eps, nulls=nulls),
         "curves": summarise_curves(histories),
         "convergence": epochs_to_best(histories),
     }
+    trust, unfit = trust_tables(groups, comparison)
     write_csv(out / "runs.csv", runs)
     write_csv(out / "maps.csv", maps)
+    evidence = [_evidence(group, tables, trust, comparison, nulls[group.name]) for group in groups]
     findings = Findings(
         sweeps=sweeps,
-        groups=[_evidence(group, tables, comparison) for group in groups],
-        tables=tables,
-        absences=_absences(loaded, comparison, [*unread, *_unread_samples(groups)]),
+        groups=evidence,
+        tables={**tables, **{name: table for name, table in trust.items() if len(table)}},
+        absences=_absences(loaded, comparison, [*unread, *unfit, *_unread_samples(groups)]),
         kl_eps=kl_eps,
     )
     return Study(
@@ -59,15 +77,28 @@ def build(sweeps: Sequence[Path], *, out: Path, kl_eps: Sequence[float]) -> Stud
     )
 
 
-def _evidence(group: Group, tables: Mapping[str, pd.DataFrame], comparison: Comparison) -> Evidence:
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Measure with one thread of torch, and as many as before afterwards."""
+    # Maps are small: threads cost more than they give, twentyfold where others use the cores, and
+    # the last digit of a sum would depend on their number.
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _evidence(
+    group: Group,
+    tables: Mapping[str, pd.DataFrame],
+    trust: Mapping[str, pd.DataFrame],
+    comparison: Comparison,
+    nulls: Mapping[str, float],
+) -> Evidence:
     names = [run.name for run in group.runs]
     measured = comparison.frame
-    ways: dict[str, list[dict[str, Any]]] = {}
-    for name in names:
-        for method, settings in comparison.settings.get(name, {}).items():
-            known = ways.setdefault(method, [])
-            if settings not in known:
-                known.append(settings)
     return Evidence(
         group=group,
         accuracies=_own(tables["table1"], group),
@@ -75,8 +106,21 @@ def _evidence(group: Group, tables: Mapping[str, pd.DataFrame], comparison: Comp
         maps=measured if measured.empty else measured[measured["run"].isin(names)],
         curves=_own(tables["curves"], group),
         epochs=_own(tables["convergence"], group),
-        settings=ways,
+        settings=_ways(names, comparison),
+        tables={name: _own(table, group) for name, table in trust.items()},
+        nulls=nulls,
     )
+
+
+def _ways(names: Sequence[str], comparison: Comparison) -> dict[str, list[dict[str, Any]]]:
+    """The different ways in which the maps of some runs were made, by method."""
+    ways: dict[str, list[dict[str, Any]]] = {}
+    for name in names:
+        for method, settings in comparison.settings.get(name, {}).items():
+            known = ways.setdefault(method, [])
+            if settings not in known:
+                known.append(settings)
+    return ways
 
 
 def _unread_samples(groups: Sequence[Group]) -> list[str]:

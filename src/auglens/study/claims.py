@@ -1,16 +1,24 @@
 """What the poster's eight claims look like in these runs: sentences about numbers, no tests."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from auglens.study.illustrations import FLOOR, Evidence, correlate
+from auglens.study.condition_means import (
+    blind_methods,
+    condition_means,
+    explaining_methods,
+    named,
+    say_spread,
+)
+from auglens.study.evidence import FLOOR, Evidence, correlate
 from auglens.study.palette import BASELINE
+from auglens.study.place_claims import say_background, say_connected
 from auglens.study.statistics import spearman
 
 __all__ = ["Claim", "describe_claims"]
 
-BLIND_TO_BACKGROUND = "blur_perturbation"
 UNTOLD = "This cannot be told from these runs: "
 
 
@@ -21,74 +29,76 @@ class Claim:
     Attributes:
         name: C1 to C8.
         statement: In the poster's words.
-        seen: What these runs show.
+        seen: What these runs show; where it is about maps, those of the first method that can
+            show it.
+        others: The same of each further method.
     """
 
     name: str
     statement: str
     seen: str
+    others: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class _Mean:
-    """A measure's mean and standard deviation over the runs of a condition."""
-
-    label: str
-    strength: float
-    mean: float
-    sd: float
-    n: int
+STATEMENTS = {
+    "C1": "Saliency maps indicate the strength of an augmentation; strength and parameters have a high "
+    "impact on CC and KL.",
+    "C2": "Cropping is the most accurate; distortion and erasing do well too.",
+    "C3": "Augmented sets converge slower, distortion slowest.",
+    "C4": "There is no background bias.",
+    "C5": "Heat is local and connected.",
+    "C6": "Maps differ clearly between models.",
+    "C7": "CC and KL do not correlate with validation or test accuracy.",
+    "C8": "Entropy shows no difference between models.",
+}
 
 
 def describe_claims(evidence: Evidence) -> list[Claim]:
-    """All eight claims, for one comparison group."""
-    return [
-        Claim(
-            "C1",
-            "Saliency maps indicate the strength of an augmentation; strength and parameters have a high "
-            "impact on CC and KL.",
-            _strength(evidence),
-        ),
-        Claim(
-            "C2",
-            "Cropping is the most accurate; distortion and erasing do well too.",
-            _accuracy(evidence),
-        ),
-        Claim(
-            "C3",
-            "Augmented sets converge slower, distortion slowest.",
-            _convergence(evidence),
-        ),
-        Claim("C4", "There is no background bias.", _background(evidence)),
-        Claim(
-            "C5",
-            "Heat is local and connected.",
-            f"{UNTOLD}no measure of connectedness was taken. Figure 4 shows the maps.",
-        ),
-        Claim("C6", "Maps differ clearly between models.", _variation(evidence)),
-        Claim(
-            "C7",
-            "CC and KL do not correlate with validation or test accuracy.",
-            _correlation(evidence),
-        ),
-        Claim("C8", "Entropy shows no difference between models.", _entropy(evidence)),
-    ]
+    """All eight claims, for one comparison group. The nulls random and edge are left out."""
+    seen = {
+        "C1": _strength(evidence),
+        "C2": _claim([_accuracy(evidence)]),
+        "C3": _claim([_convergence(evidence)]),
+        "C4": _background(evidence),
+        "C5": _connected(evidence),
+        "C6": _variation(evidence),
+        "C7": _correlation(evidence),
+        "C8": _entropy(evidence),
+    }
+    return [Claim(name, STATEMENTS[name], *seen[name]) for name in STATEMENTS]
 
 
-def _strength(evidence: Evidence) -> str:
+def _claim(sentences: Sequence[str], note: str = "") -> tuple[str, tuple[str, ...]]:
+    first, *others = sentences
+    return " ".join(filter(None, (first, note))), tuple(others)
+
+
+def _by_method(
+    evidence: Evidence, describe: Callable[[Evidence, str], str], *, otherwise: str, note: str = ""
+) -> tuple[str, tuple[str, ...]]:
+    sentences = [describe(evidence, method) for method in explaining_methods(evidence)]
+    said = list(filter(None, sentences))
+    return _claim(said, note) if said else _claim([f"{UNTOLD}{otherwise}"])
+
+
+def _strength(evidence: Evidence) -> tuple[str, tuple[str, ...]]:
+    augments = [one.augment for one in evidence.group.conditions if one.strength is not None]
+    if len(set(augments)) == len(augments):
+        return _claim([f"{UNTOLD}every augmentation was run at one strength."])
+    return _by_method(evidence, _strength_of, otherwise="no maps were compared.")
+
+
+def _strength_of(evidence: Evidence, method: str) -> str:
     conditions = [one for one in evidence.group.conditions if one.strength is not None]
     augments = [one.augment for one in conditions]
-    several = [name for name in dict.fromkeys(augments) if augments.count(name) > 1]
-    if not several:
-        return f"{UNTOLD}every augmentation was run at one strength."
     parts = []
-    for method in evidence.methods:
-        for augment in several:
-            labels = {one.label: one.strength for one in conditions if one.augment == augment}
-            rows = _rows(evidence, method, "cc", list(labels))
-            steps = ", ".join(f"{row.mean:.3f} at {row.strength:g}" for row in rows)
-            parts += [f"{augment} ({method}): mean CC with the baseline {steps}."] if rows else []
-    return " ".join(["In these runs,", *parts]) if parts else f"{UNTOLD}no maps were compared."
+    for augment in dict.fromkeys(augments):
+        labels = [one.label for one in conditions if one.augment == augment]
+        means = condition_means(evidence, method, "cc", labels)
+        steps = ", ".join(f"{one.mean:.3f} at {one.strength:g}" for one in means)
+        if means and len(labels) > 1:
+            parts.append(f"{augment} ({method}): mean CC with the baseline {steps}.")
+    return " ".join(["In these runs,", *parts]) if parts else ""
 
 
 def _accuracy(evidence: Evidence) -> str:
@@ -96,7 +106,7 @@ def _accuracy(evidence: Evidence) -> str:
     own = table[table["label"].isin([one.label for one in evidence.group.conditions])]
     ranked = own.sort_values("test_accuracy_mean", ascending=False)
     listed = ", ".join(
-        f"{label} {mean:.3f}{_spread(sd, n)}"
+        f"{label} {mean:.3f}{say_spread(sd, n)}"
         for label, mean, sd, n in zip(
             ranked["label"],
             ranked["test_accuracy_mean"],
@@ -124,53 +134,63 @@ def _convergence(evidence: Evidence) -> str:
     )
 
 
-def _background(evidence: Evidence) -> str:
-    text = f"{UNTOLD}no measure of place was taken. Figure 4 shows where the heat lies."
-    if BLIND_TO_BACKGROUND in evidence.methods:
-        text += (
-            f" Maps of {BLIND_TO_BACKGROUND} could not show such a bias: they are 0 wherever the "
-            "image is locally constant."
-        )
-    return text
+def _background(evidence: Evidence) -> tuple[str, tuple[str, ...]]:
+    sentences, note = say_background(evidence)
+    if sentences:
+        return _claim(sentences, note)
+    if not explaining_methods(evidence):
+        return _claim([f"{UNTOLD}there are no maps."])
+    if len(blind_methods(evidence)) == len(explaining_methods(evidence)):
+        return _claim([f"{UNTOLD}no method here could show a background bias."], note)
+    reason = (
+        "only in images of one channel does brightness mark a foreground. Figure 4 shows the maps."
+    )
+    return _claim([f"{UNTOLD}{reason}"], note)
 
 
-def _variation(evidence: Evidence) -> str:
-    sentences = [_variation_of(evidence, method) for method in evidence.methods]
-    return " ".join(filter(None, sentences)) or f"{UNTOLD}no maps were compared with a baseline."
+def _connected(evidence: Evidence) -> tuple[str, tuple[str, ...]]:
+    sentences, note = say_connected(evidence)
+    return _claim(sentences or [f"{UNTOLD}there are no maps."], note)
+
+
+def _variation(evidence: Evidence) -> tuple[str, tuple[str, ...]]:
+    return _by_method(evidence, _variation_of, otherwise="no maps were compared with a baseline.")
 
 
 def _variation_of(evidence: Evidence, method: str) -> str:
     others = [one for one in evidence.group.conditions if one.augment not in (BASELINE, FLOOR)]
-    rows = _rows(evidence, method, "cc", [one.label for one in others])
-    if not rows:
+    means = condition_means(evidence, method, "cc", [one.label for one in others])
+    if not means:
         return ""
-    rows.sort(key=lambda row: row.mean)
+    means.sort(key=lambda one: one.mean)
     floor_labels = [one.label for one in evidence.group.conditions if one.augment == FLOOR]
-    floors = _rows(evidence, method, "cc", floor_labels)
+    floors = condition_means(evidence, method, "cc", floor_labels)
     floor = (
         f"untouched copies, which differ in the order of the images only, have {floors[0].mean:.3f}"
         if floors
         else "there is no run that shows what order or seed alone do"
     )
     return (
-        f"With {method}, mean CC with the baseline of the same seed goes from {_named(rows[0])}, to "
-        f"{_named(rows[-1])}; {floor}."
+        f"With {method}, mean CC with the baseline of the same seed goes from {named(means[0])}, to "
+        f"{named(means[-1])}; {floor}."
     )
 
 
-def _correlation(evidence: Evidence) -> str:
+def _correlation(evidence: Evidence) -> tuple[str, tuple[str, ...]]:
+    return _by_method(evidence, _correlation_of, otherwise="too few conditions.")
+
+
+def _correlation_of(evidence: Evidence, method: str) -> str:
     parts = []
-    for method in evidence.methods:
-        for measure, (points, correlation) in correlate(evidence, method).items():
-            if not np.isnan(correlation.rho):
-                name = "CC" if measure == "cc" else "KL"
-                val = spearman(points["x"], points["val"])
-                parts.append(
-                    f"{name} ({method}) and test accuracy have Spearman's rho "
-                    f"{correlation.rho:.3f} (validation accuracy: {val.rho:.3f}) over "
-                    f"n = {len(points)} conditions, {_needed(correlation.critical)}."
-                )
-    return " ".join(["In these runs", *parts]) if parts else f"{UNTOLD}too few conditions."
+    for measure, (points, correlation) in correlate(evidence, method).items():
+        if not np.isnan(correlation.rho):
+            val = spearman(points["x"], points["val"])
+            parts.append(
+                f"{measure.upper()} ({method}) and test accuracy have Spearman's rho "
+                f"{correlation.rho:.3f} (validation accuracy: {val.rho:.3f}) over "
+                f"n = {len(points)} conditions, {_needed(correlation.critical)}."
+            )
+    return " ".join(["In these runs", *parts]) if parts else ""
 
 
 def _needed(critical: float | None) -> str:
@@ -181,34 +201,16 @@ def _needed(critical: float | None) -> str:
     return f"of which 5 % two-sided could call only |rho| of at least {critical:.3f} significant"
 
 
-def _entropy(evidence: Evidence) -> str:
-    labels = [one.label for one in evidence.group.conditions]
-    parts = []
-    for method in evidence.methods:
-        rows = sorted(_rows(evidence, method, "entropy", labels), key=lambda row: row.mean)
-        if rows:
-            parts.append(
-                f"With {method}, mean spatial entropy goes from {_named(rows[0])}, to "
-                f"{_named(rows[-1])} nats."
-            )
-    if not parts:
-        return f"{UNTOLD}there are no maps."
-    return " ".join([*parts, "No test of equality was made."])
+def _entropy(evidence: Evidence) -> tuple[str, tuple[str, ...]]:
+    note = "No test of equality was made."
+    return _by_method(evidence, _entropy_of, otherwise="there are no maps.", note=note)
 
 
-def _rows(evidence: Evidence, method: str, measure: str, labels: list[str]) -> list[_Mean]:
-    measures = evidence.measures
-    if measures.empty:
-        return []
-    own = measures[(measures["method"] == method) & (measures["measure"] == measure)]
-    own = own[own["label"].isin(labels) & own["mean"].notna()]
-    columns = own[["label", "strength", "mean", "sd", "n_runs"]]
-    return [_Mean(*row) for row in columns.itertuples(index=False, name=None)]
-
-
-def _named(mean: _Mean) -> str:
-    return f"{mean.label}: {mean.mean:.3f}{_spread(mean.sd, mean.n)}"
-
-
-def _spread(sd: float, n: int) -> str:
-    return "" if np.isnan(sd) else f" ± {sd:.3f} (n = {n})"
+def _entropy_of(evidence: Evidence, method: str) -> str:
+    means = sorted(condition_means(evidence, method, "entropy"), key=lambda one: one.mean)
+    if not means:
+        return ""
+    return (
+        f"With {method}, mean spatial entropy goes from {named(means[0])}, to "
+        f"{named(means[-1])} nats."
+    )

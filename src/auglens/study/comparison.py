@@ -1,40 +1,29 @@
-"""Compares every saliency map with the baseline's map of the same image. Draws nothing.
+"""Measures every saliency map, and compares it with the baseline's map of the same image."""
 
-Legend: N probe images, H and W pixels.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from auglens.metrics.entropy import effective_area, entropy, histogram_entropy
-from auglens.metrics.similarity import cc, js, kl, sim
+from auglens.metrics.catalogue import MEASURES, of_family
+from auglens.metrics.distribution import unsigned
+from auglens.metrics.similarity import kl
+from auglens.metrics.table import map_columns, similarity_columns
 from auglens.records.identity import digest, reference_inputs
-from auglens.records.run import Probe, RecordError, read_map, read_probe
+from auglens.records.measures import MeasureResult
+from auglens.study.agreement import agreement_rows
 from auglens.study.conditions import is_baseline
+from auglens.study.explained import Explained, ExplainedRun, read_explained
 from auglens.study.load import Run
 
-__all__ = ["ENTROPIES", "SIMILARITIES", "Comparison", "compare_maps", "kl_column"]
+__all__ = ["Comparison", "compare_maps", "kl_column", "measure_names"]
 
-SIMILARITIES = ("cc", "kl", "kl_reverse", "sim", "js")
-ENTROPIES = ("entropy", "effective_area", "entropy_histogram")
+AGREEMENT = ("run", "method", "other_method", "spearman", "n", "n_undefined")
 
 Column = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Explained:
-    """Maps of one run and method with what decides whether they can be compared."""
-
-    maps: Tensor
-    probe_ids: Column
-    settings: str
 
 
 @dataclass
@@ -44,12 +33,17 @@ class Comparison:
     Attributes:
         frame: One row a run, method and probe image; ``compared`` says whether it has a
             reference, ``kl_<eps>`` holds KL at each eps.
+        agreement: One row a run and pair of methods, see
+            :func:`~auglens.study.agreement.agreement_rows`.
+        results: Sidecars that belong to the maps, by run.
         reasons: For a run without similarity columns, why.
-        damage: Files that are missing or cannot be read.
+        damage: Files that are missing, cannot be read or do not belong.
         settings: How the maps were made, by run and method.
     """
 
     frame: pd.DataFrame
+    agreement: pd.DataFrame
+    results: dict[str, tuple[MeasureResult, ...]] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
     damage: list[str] = field(default_factory=list)
     settings: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
@@ -60,7 +54,16 @@ def kl_column(eps: float) -> str:
     return f"kl_{eps:g}"
 
 
-def compare_maps(runs: Sequence[Run], *, kl_eps: Sequence[float]) -> Comparison:
+def measure_names(kl_eps: Sequence[float]) -> list[str]:
+    """Measures of :attr:`Comparison.frame`: the catalogue's, KL at each eps after similarity."""
+    similarity = of_family("similarity")
+    others = [name for name in MEASURES if name not in similarity]
+    return [*similarity, *map(kl_column, kl_eps), *others]
+
+
+def compare_maps(
+    runs: Sequence[Run], *, kl_eps: Sequence[float], foreground_threshold: float
+) -> Comparison:
     """Measure all maps of complete runs.
 
     The reference of a run is the baseline equal in everything but the augmentation, so it also
@@ -70,68 +73,87 @@ def compare_maps(runs: Sequence[Run], *, kl_eps: Sequence[float]) -> Comparison:
         runs: Complete runs trained on true labels.
         kl_eps: Values that keep KL finite; the first is the one of the columns ``kl`` and
             ``kl_reverse``.
+        foreground_threshold: Brightness above which a pixel is foreground.
     """
-    return _MapComparison(runs, kl_eps).result()
+    return _MapComparison(runs, kl_eps, foreground_threshold).result()
 
 
 class _MapComparison:
     """Pairs runs with their references; reads each reference's maps once."""
 
-    def __init__(self, runs: Sequence[Run], kl_eps: Sequence[float]) -> None:
+    def __init__(
+        self, runs: Sequence[Run], kl_eps: Sequence[float], foreground_threshold: float
+    ) -> None:
         self.runs = runs
         self.kl_eps = kl_eps
+        self.foreground_threshold = foreground_threshold
         self.references: dict[str, Run] = {}
         for run in filter(is_baseline, runs):
             self.references.setdefault(digest(reference_inputs(run.record.inputs)), run)
-        self.explained: dict[str, dict[str, Explained]] = {}
-        self.comparison = Comparison(pd.DataFrame())
+        self.explained: dict[str, ExplainedRun] = {}
+        self.comparison = Comparison(pd.DataFrame(), pd.DataFrame(columns=list(AGREEMENT)))
 
     def result(self) -> Comparison:
         """Measure the maps of all runs."""
-        frames = [frame for run in self.runs for frame in self._frames(run)]
+        frames, agreements = [], []
+        for run in self.runs:
+            explained = self._explain(run)
+            self._note(run, explained)
+            frames += [self._frame(run, name, one) for name, one in explained.methods.items()]
+            agreements += [{"run": run.name, **row} for row in agreement_rows(explained.methods)]
         if frames:
             whole = pd.concat(frames, ignore_index=True)
             whole = whole.sort_values(["run", "method", "probe_id"], kind="stable")
             self.comparison.frame = whole.reset_index(drop=True)
+        self.comparison.agreement = pd.DataFrame(agreements, columns=list(AGREEMENT))
         return self.comparison
 
-    def _frames(self, run: Run) -> list[pd.DataFrame]:
-        try:
-            probe = read_probe(run.folder)
-        except RecordError as error:
-            self.comparison.damage.append(f"{run.name}: {error}")
-            return []
-        explained = self._explain(run)
-        return [self._frame(run, probe, name, one) for name, one in explained.items()]
+    def _note(self, run: Run, explained: ExplainedRun) -> None:
+        self.comparison.damage += explained.damage
+        self.comparison.results[run.name] = explained.results
+        self.comparison.settings[run.name] = {
+            name: dict(one.settings) for name, one in explained.methods.items()
+        }
 
-    def _frame(self, run: Run, probe: Probe, method: str, own: Explained) -> pd.DataFrame:
+    def _frame(self, run: Run, method: str, own: Explained) -> pd.DataFrame:
         reference = self._reference(run, method, own)
-        frame = pd.DataFrame(_description(run, probe, method))
-        frame = frame.set_index("probe_id").loc[own.probe_ids].reset_index()
-        if reference is None:
-            similarities = dict.fromkeys(self._similarity_names(), np.nan)
-            return frame.assign(**similarities, **_entropies(own.maps), compared=False)
-        measured = _similarities(own.maps, reference.maps, self.kl_eps)
-        return frame.assign(**measured, **_entropies(own.maps), compared=True)
+        described = pd.DataFrame(_description(run, method, own))
+        columns = {
+            **dict.fromkeys(measure_names(self.kl_eps), np.nan),
+            **({} if reference is None else self._similarities(own, reference)),
+            **map_columns(own.maps, own.images, foreground_threshold=self.foreground_threshold),
+            **own.measured,
+        }
+        measures = pd.DataFrame(columns, described.index)
+        compared = pd.Series(reference is not None, described.index, name="compared")
+        return pd.concat([described, measures, compared], axis=1)
 
-    def _similarity_names(self) -> list[str]:
-        return [*SIMILARITIES, *map(kl_column, self.kl_eps)]
+    def _similarities(self, own: Explained, reference: Explained) -> dict[str, Column]:
+        columns = similarity_columns(own.maps, reference.maps, kl_eps=self.kl_eps[0])
+        maps, baseline = unsigned(own.maps), unsigned(reference.maps)
+        by_eps = {kl_column(eps): kl(maps, baseline, eps=eps).numpy() for eps in self.kl_eps}
+        return {**columns, **by_eps}
 
     def _reference(self, run: Run, method: str, own: Explained) -> Explained | None:
         if is_baseline(run):
             return None
         baseline = self.references.get(digest(reference_inputs(run.record.inputs)))
         if baseline is None:
-            self.comparison.reasons[run.name] = (
-                "no baseline (none) with the same seeds and settings"
-            )
+            self._say(run, "no baseline (none) with the same seeds and settings")
             return None
-        other = self._explain(baseline).get(method)
+        other = self._explain(baseline).methods.get(method)
         reason = self._obstacle(run, baseline, own, other)
         if reason:
-            self.comparison.reasons[run.name] = f"{method}: {reason}"
+            self._say(run, f"{method}: {reason}")
             return None
         return other
+
+    def _say(self, run: Run, reason: str) -> None:
+        said = self.comparison.reasons.get(run.name)
+        if said is None:
+            self.comparison.reasons[run.name] = reason
+        elif reason != said:
+            self.comparison.reasons[run.name] = f"{said}; {reason}"
 
     def _obstacle(self, run: Run, baseline: Run, own: Explained, other: Explained | None) -> str:
         if other is None:
@@ -139,69 +161,26 @@ class _MapComparison:
         same_images = np.array_equal(own.probe_ids, other.probe_ids)
         if run.record.probe_hash != baseline.record.probe_hash or not same_images:
             return f"the baseline {baseline.name} explains other images"
-        if own.settings != other.settings:
+        if digest(own.settings) != digest(other.settings):
             return f"the baseline {baseline.name} has maps of other settings"
         return ""
 
-    def _explain(self, run: Run) -> dict[str, Explained]:
+    def _explain(self, run: Run) -> ExplainedRun:
         if not is_baseline(run):
-            return self._read(run)
+            return read_explained(run)
         if run.name not in self.explained:
-            self.explained[run.name] = self._read(run)
+            self.explained[run.name] = read_explained(run)
         return self.explained[run.name]
 
-    def _read(self, run: Run) -> dict[str, Explained]:
-        named = set(run.record.config["saliency"]["methods"])
-        present = {path.stem for path in (run.folder / "saliency").glob("*.npz")}
-        explained = {}
-        for method in sorted(named | present):
-            try:
-                found = read_map(run.folder, method)
-            except RecordError as error:
-                self.comparison.damage.append(f"{run.name}: {error}")
-                continue
-            self.comparison.settings.setdefault(run.name, {})[method] = found.settings
-            key = digest(found.settings)
-            explained[method] = Explained(torch.from_numpy(found.maps), found.probe_ids, key)
-        return explained
 
-
-def _description(run: Run, probe: Probe, method: str) -> dict[str, object]:
+def _description(run: Run, method: str, own: Explained) -> dict[str, object]:
     return {
         "run": run.name,
         "augment": run.record.augment,
         "strength": np.nan if run.record.strength is None else run.record.strength,
         "seed": run.record.config["seed"],
         "method": method,
-        "probe_id": probe.probe_ids,
-        "label": probe.labels,
-        "prediction": probe.logits.argmax(axis=1),
+        "probe_id": own.probe_ids,
+        "label": own.labels,
+        "prediction": own.predictions,
     }
-
-
-def _similarities(maps: Tensor, reference: Tensor, kl_eps: Sequence[float]) -> dict[str, Column]:
-    own, other = _unsigned(maps), _unsigned(reference)
-    values = {
-        "cc": cc(maps, reference),
-        "kl": kl(own, other, eps=kl_eps[0]),
-        "kl_reverse": kl(other, own, eps=kl_eps[0]),
-        "sim": sim(own, other),
-        "js": js(own, other),
-        **{kl_column(eps): kl(own, other, eps=eps) for eps in kl_eps},
-    }
-    return {name: value.numpy() for name, value in values.items()}
-
-
-def _entropies(maps: Tensor) -> dict[str, Column]:
-    measures: dict[str, Callable[[Tensor], Tensor]] = {
-        "entropy": entropy,
-        "effective_area": effective_area,
-        "entropy_histogram": histogram_entropy,
-    }
-    return {name: measure(_unsigned(maps)).numpy() for name, measure in measures.items()}
-
-
-def _unsigned(maps: Tensor) -> Tensor:
-    """Maps with negative values are no distributions: they become NaN, hence undefined."""
-    signed = (maps < 0).flatten(1).any(dim=1)
-    return torch.where(signed[:, None, None], torch.nan, maps)

@@ -1,6 +1,6 @@
 """Sorts runs into comparison groups and conditions (an augmentation at a strength)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ from auglens.records.identity import digest, group_inputs
 from auglens.study.load import Run
 from auglens.study.palette import BASELINE, condition_label, condition_order
 
-__all__ = ["Condition", "Group", "find_groups", "is_baseline"]
+__all__ = ["Condition", "Group", "find_groups", "is_baseline", "labelled_runs"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,14 @@ def is_baseline(run: Run) -> bool:
     """Whether a run was trained on the originals only."""
     augment = run.record.inputs["augment"]
     return bool(augment["name"] == BASELINE and augment["copies"] == 0)
+
+
+def labelled_runs(groups: Iterable[Group]) -> Iterator[tuple[dict[str, str], Run]]:
+    """Every run of the groups' own conditions with its place: ``group``, ``label``, ``run``."""
+    for group in groups:
+        for condition in group.conditions:
+            for run in condition.runs:
+                yield {"group": group.name, "label": condition.label, "run": run.name}, run
 
 
 def find_groups(runs: Iterable[Run]) -> tuple[Group, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from auglens.study.conditions import Group
+from auglens.study.conditions import Group, labelled_runs
 from auglens.study.load import Run
 
 __all__ = ["CURVES", "epochs_to_best", "read_histories", "summarise_curves"]
@@ -21,19 +21,13 @@ def read_histories(groups: Sequence[Group]) -> tuple[pd.DataFrame, list[str]]:
         for every history that cannot be read.
     """
     frames, damage = [], []
-    labelled = [
-        (group.name, condition.label, run)
-        for group in groups
-        for condition in group.conditions
-        for run in condition.runs
-    ]
-    for name, label, run in labelled:
+    for place, run in labelled_runs(groups):
         try:
             history = _read_history(run)
         except (OSError, ValueError, KeyError) as error:
             damage.append(f"{run.name}: history.csv cannot be read: {error}")
             continue
-        frames.append(history.assign(group=name, label=label, run=run.name))
+        frames.append(history.assign(**place))
     columns = ["group", "label", "run", "epoch", *CURVES]
     whole = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
     return whole[columns], damage

@@ -20,13 +20,12 @@ __all__ = [
     "draw_distributions",
     "draw_points",
     "entropy_figure",
+    "plain",
     "similarity_figure",
     "training_figure",
 ]
 
 PERCENTILES = (5, 95)
-# Means of 200 pairs of independent half-normal maps of 28 x 28 pixels.
-UNRELATED = {"cc": -0.002, "kl": 0.695}
 AXIS_TITLES = {
     "cc": "CC with the baseline's map",
     "kl": "KL(baseline || model), nats",
@@ -83,11 +82,22 @@ def entropy_figure(
     *,
     styles: Mapping[str, Style],
     note: str,
+    unrelated: Mapping[str, float],
 ) -> Figure:
-    """Figure 3: how spread out the maps of each model are."""
+    """Figure 3: how spread out the maps of each model are.
+
+    Args:
+        entropies: By condition.
+        areas: Effective areas, by condition.
+        styles: By condition.
+        note: Method and seeds, for the title.
+        unrelated: What unrelated maps score, by measure; a measure without it gets no line.
+    """
     figure, axes = _pair(len(entropies))
-    draw_distributions(entropies, axes[0], measure="entropy", styles=styles)
-    draw_distributions(areas, axes[1], measure="effective_area", styles=styles)
+    shown = {"entropy": entropies, "effective_area": areas}
+    for ax, (measure, by_label) in zip(axes, shown.items(), strict=True):
+        draw_distributions(by_label, ax, title=AXIS_TITLES[measure], styles=styles)
+        _draw_unrelated(unrelated.get(measure), ax)
     figure.suptitle(f"Entropy of the saliency maps{note}", fontsize=10)
     return figure
 
@@ -98,22 +108,27 @@ def similarity_figure(
     *,
     styles: Mapping[str, Style],
     note: str,
+    unrelated: Mapping[str, float],
 ) -> Figure:
     """Figure 5: CC and KL against the baseline of the same seed.
 
     Args:
-        similarities: By measure, then by condition.
+        similarities: By measure, at most two, then by condition.
         floors: By measure: the order-only floor, if there are such runs.
         styles: By condition.
         note: Method, pairing, seeds and floor, for the title.
+        unrelated: What unrelated maps score, by measure; a measure without it gets no line.
     """
     figure, axes = _pair(len(next(iter(similarities.values()))))
-    for ax, (measure, by_label) in zip(axes, similarities.items(), strict=True):
-        draw_distributions(by_label, ax, measure=measure, styles=styles)
-        ax.axhline(UNRELATED[measure], color="grey", linewidth=1, label="unrelated maps")
+    for ax, (measure, by_label) in zip(
+        _hide_unused(axes, len(similarities)), similarities.items(), strict=True
+    ):
+        draw_distributions(by_label, ax, title=AXIS_TITLES[measure], styles=styles)
+        _draw_unrelated(unrelated.get(measure), ax)
         if measure in floors:
             _draw_floor(floors[measure], ax)
-        ax.legend(fontsize=7, frameon=False)
+        if ax.get_legend_handles_labels()[0]:
+            ax.legend(fontsize=7, frameon=False)
     figure.suptitle(f"Maps compared with the baseline's (none){note}", fontsize=10)
     return figure
 
@@ -128,13 +143,13 @@ def correlation_figure(
     """Figure 6: similarity to the baseline against test accuracy.
 
     Args:
-        points: By measure: one row a condition, as :func:`draw_points` takes them.
+        points: By measure, at most two: one row a condition, as :func:`draw_points` takes them.
         correlations: By measure.
         styles: By condition.
         note: What the reader must know about the points.
     """
     figure, axes = _pair(0, top_inches=0.85)
-    for ax, (measure, frame) in zip(axes, points.items(), strict=True):
+    for ax, (measure, frame) in zip(_hide_unused(axes, len(points)), points.items(), strict=True):
         draw_points(frame, ax, measure=measure, styles=styles)
         ax.set_title(_describe(correlations[measure]), fontsize=9)
     figure.suptitle(f"Similarity to the baseline against test accuracy{note}", fontsize=10)
@@ -170,17 +185,17 @@ def draw_curves(
             ax.fill_between(epochs, low, high, color=style.colour, alpha=0.15, linewidth=0)
     ax.set_xlabel("epoch")
     ax.set_ylabel(AXIS_TITLES[quantity])
-    return _plain(ax)
+    return plain(ax)
 
 
 def draw_distributions(
     distributions: Mapping[str, Distribution],
     ax: Axes,
     *,
-    measure: str,
+    title: str,
     styles: Mapping[str, Style],
 ) -> Axes:
-    """A box a condition over its maps (quartiles; whiskers 5 to 95 %), a dot a run's mean."""
+    """A box a label over its maps (quartiles; whiskers 5 to 95 %), a dot a run's mean."""
     labels = list(distributions)
     boxes = ax.boxplot(
         [one.values for one in distributions.values()],
@@ -195,9 +210,9 @@ def draw_distributions(
         box.set(facecolor=styles[label].colour, alpha=0.55)
     for place, one in enumerate(distributions.values(), start=1):
         ax.plot(np.full(len(one.run_means), place), one.run_means, "k.", markersize=5)
-    ax.set_ylabel(AXIS_TITLES[measure])
+    ax.set_ylabel(title)
     ax.tick_params(axis="x", labelrotation=45 if len(labels) > 4 else 0)
-    return _plain(ax)
+    return plain(ax)
 
 
 def draw_points(
@@ -218,7 +233,18 @@ def draw_points(
     ax.set_xlabel(f"mean {AXIS_TITLES[measure]}")
     ax.set_ylabel(AXIS_TITLES["test_accuracy"])
     ax.margins(0.15)
-    return _plain(ax)
+    return plain(ax)
+
+
+def _hide_unused(axes: Sequence[Axes], num_used: int) -> Sequence[Axes]:
+    for ax in axes[num_used:]:
+        ax.set_visible(False)
+    return axes[:num_used]
+
+
+def _draw_unrelated(value: float | None, ax: Axes) -> None:
+    if value is not None and np.isfinite(value):
+        ax.axhline(value, color="grey", linewidth=1, label="unrelated maps")
 
 
 def _draw_floor(floor: Distribution, ax: Axes) -> None:
@@ -257,7 +283,8 @@ def _pair(
     return figure, (left, right)
 
 
-def _plain(ax: Axes) -> Axes:
+def plain(ax: Axes) -> Axes:
+    """Take away what carries no number."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(alpha=0.25, linewidth=0.5)
     ax.tick_params(labelsize=8)

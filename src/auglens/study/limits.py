@@ -1,10 +1,11 @@
 """What a group's numbers cannot carry, and how they were made. Sentences only."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
-from auglens.study.claims import BLIND_TO_BACKGROUND
-from auglens.study.illustrations import Evidence, correlate
+from auglens.study.condition_means import blind_methods, explaining_methods
+from auglens.study.evidence import Evidence, correlate
 
 __all__ = ["describe_limits", "describe_making"]
 
@@ -64,18 +65,20 @@ def _seed_limit(num_seeds: int) -> str:
 
 
 def _correlation_limits(evidence: Evidence) -> list[str]:
-    said = []
-    for method in evidence.methods:
+    """One line for all methods that have as many points."""
+    methods: dict[tuple[int, float], list[str]] = {}
+    for method in explaining_methods(evidence):
         points, correlation = correlate(evidence, method)["cc"]
-        if correlation.critical is None or not len(points):
-            continue
-        n, critical = correlation.n, correlation.critical
+        if correlation.critical is not None and len(points):
+            methods.setdefault((correlation.n, correlation.critical), []).append(method)
+    said = []
+    for (n, critical), names in methods.items():
         needed = (
             f"|rho| must be {critical:.3f} or more" if critical <= 1 else "no |rho| is large enough"
         )
         said.append(
-            f"CC and KL against accuracy ({method}): with {n} points {needed} before 5 % two-sided "
-            "could call it a correlation. That none is seen does not mean there is none."
+            f"CC and KL against accuracy ({', '.join(names)}): with {n} points {needed} before 5 % "
+            "two-sided could call it a correlation. That none is seen does not mean there is none."
         )
     return said
 
@@ -92,10 +95,16 @@ def _selection_limit(config: Mapping[str, Any]) -> str:
 def _method_limits(evidence: Evidence) -> list[str]:
     target = str(evidence.group.config["probe"]["target"]).replace("_", " ")
     said = [f"The maps explain the logit of the {target}, for right and wrong predictions alike."]
-    if BLIND_TO_BACKGROUND in evidence.methods:
+    blind = blind_methods(evidence)
+    if blind:
         said.append(
-            f"{BLIND_TO_BACKGROUND} shows no background bias by construction: blurring changes "
-            "nothing where the image is locally constant."
+            f"{', '.join(blind)}: no background bias by construction. They multiply by what a pixel "
+            "differs from black, or change nothing where the image is constant."
+        )
+    if evidence.nulls.get("foreground_mass", math.nan) > 0:
+        said.append(
+            "The foreground is what is bright. It is not the object's whole: pixels beside an edge, "
+            "on which gradients lie, are background; the dilated measures count them in."
         )
     return said
 

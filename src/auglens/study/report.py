@@ -1,67 +1,28 @@
-"""Writes the report folder: one HTML page, figures, tables and a summary. Computes no measure."""
+"""Writes the report folder: HTML pages, figures, tables and a summary. Computes no measure."""
 
-import base64
 import json
 import math
-import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from auglens.records.files import write_bytes, write_json, write_text
-from auglens.study.claims import Claim, describe_claims
-from auglens.study.comparison import ENTROPIES, SIMILARITIES, kl_column
-from auglens.study.illustrations import Evidence, Illustration, correlate, illustrate
+from auglens.study.claims import describe_claims
+from auglens.study.evidence import Evidence, correlate
+from auglens.study.illustrations import Illustration, illustrate_training
 from auglens.study.limits import describe_limits, describe_making
-from auglens.study.palette import hex_colour
+from auglens.study.map_illustrations import illustrate_maps
+from auglens.study.pages import Findings, Part, all_methods, render_method, render_report
+from auglens.study.trust_illustrations import illustrate_equivariance, illustrate_perturbation
+from auglens.study.trust_sections import describe_trust, sections_of_trust
 
 __all__ = ["Findings", "write_csv", "write_report"]
 
-TEMPLATE = "report.html.j2"
-MEASURE_TITLES = {
-    "cc": "CC",
-    "kl": "KL",
-    "kl_reverse": "KL reversed",
-    "sim": "SIM",
-    "js": "JS",
-    "entropy": "entropy, nats",
-    "effective_area": "effective area",
-    "entropy_histogram": "histogram entropy, bits",
-}
-
-
-@dataclass(frozen=True)
-class Findings:
-    """All that a report says.
-
-    Attributes:
-        sweeps: The folders it was made from.
-        groups: One part of the report each.
-        tables: By file name, without ending.
-        absences: What is missing, by topic.
-        kl_eps: Values that keep KL finite; the first is the main one.
-    """
-
-    sweeps: Sequence[Path]
-    groups: Sequence[Evidence]
-    tables: Mapping[str, pd.DataFrame]
-    absences: Mapping[str, Sequence[str]]
-    kl_eps: Sequence[float]
-
-
-@dataclass(frozen=True)
-class Part:
-    """One comparison group as the template takes it."""
-
-    evidence: Evidence
-    illustrations: Sequence[Illustration]
-    claims: Sequence[Claim]
-    limits: Sequence[str]
-    making: Mapping[str, str]
+# One row a step of every curve: too long for a summary.
+LONG_TABLES = frozenset({"faithfulness_curves"})
 
 
 def write_report(findings: Findings, folder: Path) -> Path:
@@ -74,13 +35,14 @@ def write_report(findings: Findings, folder: Path) -> Path:
     Returns:
         The HTML page.
     """
-    parts = [_part(evidence) for evidence in findings.groups]
+    parts = [_part(evidence, findings.sweeps) for evidence in findings.groups]
     for name, table in findings.tables.items():
         write_csv(folder / "tables" / f"{name}.csv", table)
     _write_figures(parts, folder / "figures")
+    _write_method_pages(findings, parts, folder / "methods")
     write_json(folder / "summary.json", _summary(findings, parts))
     page = folder / "report.html"
-    write_text(page, _render(findings, parts, folder.parent))
+    write_text(page, render_report(findings, parts, folder.parent))
     return page
 
 
@@ -89,14 +51,22 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
     write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
 
-def _part(evidence: Evidence) -> Part:
+def _part(evidence: Evidence, sweeps: Sequence[Path]) -> Part:
     return Part(
         evidence,
-        list(illustrate(evidence)),
+        list(illustrate_training(evidence)),
+        {method: list(illustrate_maps(evidence, method)) for method in evidence.methods},
+        {method: _further_figures(evidence, method) for method in evidence.methods},
+        sections_of_trust(evidence, sweeps),
         describe_claims(evidence),
         describe_limits(evidence),
         describe_making(evidence),
     )
+
+
+def _further_figures(evidence: Evidence, method: str) -> list[Illustration]:
+    makers = (illustrate_perturbation, illustrate_equivariance)
+    return [figure for make in makers for figure in make(evidence, method)]
 
 
 def _write_figures(parts: Sequence[Part], folder: Path) -> None:
@@ -104,8 +74,20 @@ def _write_figures(parts: Sequence[Part], folder: Path) -> None:
     drawn = {_file_name(part, one, parts): one.png for part in parts for one in part.illustrations}
     for name, png in drawn.items():
         write_bytes(folder / name, _writer(png))
-    for path in folder.glob("*.png"):
-        if path.name not in drawn:
+    _remove_others(folder, "*.png", set(drawn))
+
+
+def _write_method_pages(findings: Findings, parts: Sequence[Part], folder: Path) -> None:
+    """Write a page a method and remove those of methods that are no longer there."""
+    methods = all_methods(parts)
+    for method in methods:
+        write_text(folder / f"{method}.html", render_method(findings, parts, method))
+    _remove_others(folder, "*.html", {f"{method}.html" for method in methods})
+
+
+def _remove_others(folder: Path, pattern: str, kept: set[str]) -> None:
+    for path in folder.glob(pattern):
+        if path.name not in kept:
             path.unlink()
 
 
@@ -116,48 +98,6 @@ def _file_name(part: Part, illustration: Illustration, parts: Sequence[Part]) ->
 
 def _writer(content: bytes) -> Callable[[Any], int]:
     return lambda file: int(file.write(content))
-
-
-def _render(findings: Findings, parts: Sequence[Part], out: Path) -> str:
-    environment = Environment(
-        loader=PackageLoader("auglens.study"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        number=_number,
-        spread=_spread,
-        eps=lambda value: f"{value:.2g}",
-        embedded=lambda png: base64.b64encode(png).decode(),
-        colour=hex_colour,
-    )
-    return environment.get_template(TEMPLATE).render(
-        findings=findings,
-        parts=parts,
-        measures=MEASURE_TITLES,
-        eps_columns={kl_column(eps): eps for eps in findings.kl_eps},
-        similarities=SIMILARITIES,
-        entropies=ENTROPIES,
-        command=_command(findings.sweeps, out),
-    )
-
-
-def _command(sweeps: Sequence[Path], out: Path) -> str:
-    if len(sweeps) == 1:
-        command = ["python", "-m", "auglens.study", f"sweep={sweeps[0]}"]
-        return shlex.join(command if out == sweeps[0] else [*command, f"out={out}"])
-    joined = ",".join(map(str, sweeps))
-    return shlex.join(["python", "-m", "auglens.study", f"sweep=[{joined}]", f"out={out}"])
-
-
-def _number(value: float, digits: int = 3) -> str:
-    return "-" if math.isnan(value) else f"{value:.{digits}f}"
-
-
-def _spread(mean: float, sd: float) -> str:
-    return _number(mean) if math.isnan(sd) else f"{mean:.3f} ± {sd:.3f}"
 
 
 def _summary(findings: Findings, parts: Sequence[Part]) -> dict[str, Any]:
@@ -180,10 +120,16 @@ def _group_summary(part: Part) -> dict[str, Any]:
     return {
         "group": evidence.group.name,
         "dataset": evidence.group.dataset,
+        "methods": evidence.methods,
         "accuracies": _rows(evidence.accuracies),
         "measures": _rows(evidence.measures),
+        "nulls": _finite(evidence.nulls),
         "spearman_with_test_accuracy": correlations,
         "epochs_to_95_percent_of_best": _rows(evidence.epochs),
+        "parameter_randomization_verdicts": describe_trust(evidence),
+        "tables": {
+            name: _rows(table) for name, table in evidence.tables.items() if name not in LONG_TABLES
+        },
         "claims": {claim.name: asdict(claim) for claim in part.claims},
         "limits": list(part.limits),
         "making": dict(part.making),

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from auglens.study.comparison import ENTROPIES, SIMILARITIES, kl_column
+from auglens.metrics.catalogue import MEASURES, of_family
+from auglens.study.comparison import Comparison, measure_names
 from auglens.study.conditions import Condition, Group
 from auglens.study.load import Loaded, Run, Unfinished
+from auglens.study.null_values import null_column
 from auglens.study.palette import BASELINE
 
 __all__ = [
@@ -44,11 +46,13 @@ RUNS_COLUMNS = {
     "seconds": "Float64",
     "error": "str",
 }
-MAPS_COLUMNS = (
+LEADING_COLUMNS = (
     *("run", "augment", "strength", "seed", "method", "probe_id", "label", "prediction"),
-    *SIMILARITIES,
-    *ENTROPIES,
+    *("cc", "kl", "kl_reverse", "sim", "js", "entropy", "effective_area", "entropy_histogram"),
 )
+MAPS_COLUMNS = (*LEADING_COLUMNS, *(name for name in MEASURES if name not in LEADING_COLUMNS))
+PLACE = ("group", "dataset", "label", "augment", "strength", "method")
+MEASURED = ("measure", "mean", "sd", "median", "n_runs", "n_maps", "n_undefined")
 ACCURACIES = (
     "val_accuracy",
     "test_accuracy",
@@ -89,29 +93,31 @@ def accuracy_table(groups: Iterable[Group]) -> pd.DataFrame:
 
 
 def metric_table(
-    groups: Iterable[Group], measured: pd.DataFrame, *, kl_eps: Sequence[float]
+    groups: Iterable[Group],
+    comparison: Comparison,
+    *,
+    kl_eps: Sequence[float],
+    nulls: Mapping[str, Mapping[str, float]],
 ) -> pd.DataFrame:
-    """Every measure of every condition and method.
+    """Every measure of every condition and method for which there are values or maps.
 
-    ``mean`` and ``sd`` are over the runs' own means over images, ``median`` is over all maps.
+    ``mean`` and ``sd`` are over the runs' own means over images, ``median`` is over all maps;
+    ``n_maps`` counts the maps that were measured, ``n_undefined`` those of them without a value.
 
     Args:
         groups: Comparison groups.
-        measured: :attr:`Comparison.frame`.
-        kl_eps: The values of eps it was made with.
+        comparison: The measured maps.
+        kl_eps: The values of eps they were measured with.
+        nulls: What unrelated maps score, by group and measure.
     """
-    if measured.empty:
+    if comparison.frame.empty:
         return pd.DataFrame()
-    measures = (*SIMILARITIES, *map(kl_column, kl_eps), *ENTROPIES)
-    rows = []
+    names = measure_names(kl_eps)
+    tables = []
     for group in groups:
-        for condition in group.conditions:
-            maps = measured[measured["run"].isin([run.name for run in condition.runs])]
-            for method, of_method in maps.groupby("method"):
-                place = {**_place(group, condition), "method": str(method)}
-                rows += [{**place, **_measure_row(of_method, name)} for name in measures]
-    table = pd.DataFrame(rows)
-    return table[table["n_maps"] > 0].reset_index(drop=True)
+        table = _group_metrics(group, comparison, names)
+        tables.append(table.assign(null=null_column(table, nulls[group.name])))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
 def similarity_means(
@@ -120,11 +126,12 @@ def similarity_means(
     """Mean similarity to the baseline, by run folder, method and measure."""
     if measured.empty:
         return {}
+    similarities = of_family("similarity")
     folders = {run.name: run.folder for run in runs}
     means: dict[Path, dict[str, dict[str, float]]] = {}
     compared = measured[measured["compared"]]
     for (name, method), maps in compared.groupby(["run", "method"], sort=False):
-        values = {measure: float(maps[measure].mean()) for measure in SIMILARITIES}
+        values = {measure: float(maps[measure].mean()) for measure in similarities}
         means.setdefault(folders[str(name)], {})[str(method)] = values
     return means
 
@@ -185,17 +192,54 @@ def _poster_values(condition: Condition) -> tuple[float, float]:
     return POSTER.get(condition.augment, (np.nan, np.nan)) if usual else (np.nan, np.nan)
 
 
-def _measure_row(maps: pd.DataFrame, measure: str) -> Mapping[str, Any]:
-    if measure not in ENTROPIES:
-        maps = maps[maps["compared"]]
-    values = maps[measure]
-    run_means = values.groupby(maps["run"]).mean()
-    return {
-        "measure": measure,
-        "mean": float(run_means.mean()),
-        "sd": float(run_means.std(ddof=1)),
-        "median": float(values.median()),
-        "n_runs": int(run_means.notna().sum()),
-        "n_maps": len(values),
-        "n_undefined": int(values.isna().sum()),
+def _group_metrics(group: Group, comparison: Comparison, names: Sequence[str]) -> pd.DataFrame:
+    frame = comparison.frame[comparison.frame["run"].isin([run.name for run in group.runs])]
+    # Without a foreground in the images no map is measured against one.
+    absent = {name for name in of_family("focus") if frame[name].isna().all()}
+    taken = [name for name in names if name not in absent]
+    tables = [pd.DataFrame(columns=[*PLACE, *MEASURED])]
+    for condition in group.conditions:
+        maps = frame[frame["run"].isin([run.name for run in condition.runs])]
+        for method, own in maps.groupby("method"):
+            place = {**_place(group, condition), "method": str(method)}
+            rows = _measure_rows(own, taken, _num_measured(own, taken, comparison))
+            tables.append(rows.assign(**place)[[*PLACE, *MEASURED]])
+    return pd.concat([one for one in tables if len(one)] or tables, ignore_index=True)
+
+
+def _num_measured(
+    maps: pd.DataFrame, names: Sequence[str], comparison: Comparison
+) -> dict[str, int]:
+    """How many of one method's maps each measure was taken of."""
+    faithfulness, complexity = of_family("faithfulness"), of_family("complexity")
+    unconditional = {*complexity, *of_family("focus")}
+    counts = {
+        name: len(maps) if name in unconditional else int(maps["compared"].sum()) for name in names
     }
+    method = maps["method"].iloc[0]
+    results = [one for run in maps["run"].unique() for one in comparison.results.get(run, ())]
+    for name in faithfulness:
+        counts[name] = sum(
+            len(one.probe_ids) for one in results if one.method == method and name in one.columns
+        )
+    return counts
+
+
+def _measure_rows(
+    maps: pd.DataFrame, names: Sequence[str], num_measured: Mapping[str, int]
+) -> pd.DataFrame:
+    values = maps[list(names)]
+    run_means = values.groupby(maps["run"]).mean()
+    num_maps = pd.Series({name: num_measured[name] for name in names})
+    rows = pd.DataFrame(
+        {
+            "measure": names,
+            "mean": run_means.mean(),
+            "sd": run_means.std(ddof=1),
+            "median": values.median(),
+            "n_runs": run_means.notna().sum(),
+            "n_maps": num_maps,
+            "n_undefined": num_maps - values.notna().sum(),
+        }
+    )
+    return rows[rows["n_maps"] > 0]

@@ -1,0 +1,1 @@
+"""Measures of the explain stage: what needs a network, or several, beside the maps."""

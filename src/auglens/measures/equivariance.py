@@ -1,0 +1,103 @@
+"""Do maps move with what moves the image, and stay where it only changes its look?"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from auglens.augment.transforms import StrengthTransform
+from auglens.explainer import predict
+from auglens.measures.measure import NotMeasurable, Outcome, Subject, Task, optional_numbers
+from auglens.metrics.masked import masked_cc
+from auglens.saliency.maps import reduce_channels
+from auglens.study.load import Run
+
+__all__ = ["Equivariance"]
+
+# A pixel that is read from the frame by at least this share counts as seen.
+SEEN = 0.999
+
+
+class Equivariance:
+    """Correlation of ``S(g x)`` with ``g S(x)`` under every augmentation ``g`` of the sweep.
+
+    For augmentations that move pixels the map is moved with them, and pixels that come from
+    outside the frame (or were erased) are left out; under blurring the map itself is expected to
+    stay. Beside it the network's own invariance, the cosine of its logits of both images. The same
+    draws are used for every run, and the target stays that of the unchanged image.
+
+    Args:
+        num_images: Probe images measured, spread evenly over the classes.
+        strength: Strength of the tested augmentations.
+
+    Reference:
+        Crabbé and van der Schaar, "Evaluating the robustness of interpretability methods through
+        explanation invariance and equivariance", NeurIPS 2023, arXiv:2304.06715.
+    """
+
+    per_method = True
+
+    def __init__(self, *, num_images: int, strength: float) -> None:
+        self.num_images = num_images
+        self.strength = strength
+
+    def inputs(self, run: Run, runs: Sequence[Run]) -> Mapping[str, Any]:
+        """The ``transforms`` to test, by augmentation: those of the sweep that have a strength.
+
+        Raises:
+            NotMeasurable: If there is none.
+        """
+        del run
+        nodes = {
+            one.record.augment: {
+                **one.record.config["augment"]["transform"],
+                "strength": self.strength,
+            }
+            for one in sorted(runs, key=lambda one: one.record.identity)
+            if one.record.strength is not None
+        }
+        if not nodes:
+            raise NotMeasurable("no augmentation of the sweep has a strength")
+        return {"transforms": dict(sorted(nodes.items()))}
+
+    def __call__(self, task: Task) -> Outcome:
+        """Values ``augments``: by augmentation, ``map`` and ``model``, one number an image."""
+        subject = task.subject.part(self.num_images)
+        maps = self._maps(task, subject, subject.images)
+        found = {}
+        for name, node in task.inputs["transforms"].items():
+            transform = task.build(node)
+            if not isinstance(transform, StrengthTransform):
+                continue
+            found[name] = self._test(task, subject, maps, transform)
+        ids = subject.explainer.probe.ids.tolist()
+        return Outcome(ids, values={"augments": found})
+
+    def _test(
+        self, task: Task, subject: Subject, maps: Tensor, transform: StrengthTransform
+    ) -> dict[str, list[float | None]]:
+        images = subject.explainer.probe.images
+        parameters = transform.sample(
+            len(images), size=images.shape[2:], generator=subject.generator()
+        )
+        changed = transform.apply(images, parameters)
+        expected, seen = maps, torch.ones_like(maps, dtype=torch.bool)
+        if transform.moves_pixels:
+            expected = transform.apply(maps[:, None], parameters)[:, 0]
+            seen = transform.apply(torch.ones_like(maps)[:, None], parameters)[:, 0] > SEEN
+        found = self._maps(task, subject, changed.to(subject.device))
+        model = F.cosine_similarity(
+            predict(subject.net, changed).double(), subject.logits.double(), dim=1
+        )
+        return {
+            "map": optional_numbers(masked_cc(found, expected, seen)),
+            "model": optional_numbers(model),
+        }
+
+    def _maps(self, task: Task, subject: Subject, images: Tensor) -> Tensor:
+        reduction = subject.method(task.method).reduce
+        return task.attribute(
+            subject, subject.net, images, lambda signed: reduce_channels(signed, reduction)
+        )

@@ -1,0 +1,109 @@
+"""Infidelity and max-sensitivity: Captum's measures under noise on the image."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from auglens.measures.measure import Outcome, Task, optional_numbers
+from auglens.saliency.attribution import saliency_maps
+from auglens.saliency.captum_measures import infidelity, max_sensitivity
+from auglens.study.load import Run
+
+__all__ = ["Infidelity", "Sensitivity"]
+
+
+class Infidelity:
+    """Normalised infidelity of the signed attribution, made anew.
+
+    Methods without signs enter as they are. See
+    :func:`auglens.saliency.captum_measures.infidelity`.
+
+    Args:
+        num_images: Probe images measured, spread evenly over the classes.
+        stdev: Standard deviation of the noise, in units of the image's [0, 1].
+        num_samples: Noise images for each image.
+        batch_size: Images at a time, each with ``num_samples`` passes.
+    """
+
+    per_method = True
+
+    def __init__(self, *, num_images: int, stdev: float, num_samples: int, batch_size: int) -> None:
+        self.num_images = num_images
+        self.stdev = stdev
+        self.num_samples = num_samples
+        self.batch_size = batch_size
+
+    def inputs(self, run: Run, runs: Sequence[Run]) -> Mapping[str, Any]:
+        """Nothing of other runs."""
+        del run, runs
+        return {}
+
+    def __call__(self, task: Task) -> Outcome:
+        """Column ``infidelity``."""
+        subject = task.subject.part(self.num_images)
+        attribution = task.attribute(subject, subject.net, subject.images, lambda signed: signed)
+        generator = subject.generator()
+        values = [
+            infidelity(
+                subject.net,
+                subject.images[places],
+                subject.targets[places],
+                attribution[places],
+                stdev=self.stdev,
+                num_samples=self.num_samples,
+                generator=generator,
+            )
+            for places in torch.split(torch.arange(len(attribution)), self.batch_size)
+        ]
+        ids = subject.explainer.probe.ids.tolist()
+        return Outcome(ids, columns={"infidelity": optional_numbers(torch.cat(values))})
+
+
+class Sensitivity:
+    """Max-sensitivity of the maps.
+
+    See :func:`auglens.saliency.captum_measures.max_sensitivity`; the method's own random numbers
+    are the same for every draw.
+
+    Args:
+        num_images: Probe images measured, spread evenly over the classes.
+        radius: Largest change of a pixel, in units of the image's [0, 1].
+        num_samples: Changed images for each image.
+    """
+
+    per_method = True
+
+    def __init__(self, *, num_images: int, radius: float, num_samples: int) -> None:
+        self.num_images = num_images
+        self.radius = radius
+        self.num_samples = num_samples
+
+    def inputs(self, run: Run, runs: Sequence[Run]) -> Mapping[str, Any]:
+        """Nothing of other runs."""
+        del run, runs
+        return {}
+
+    def __call__(self, task: Task) -> Outcome:
+        """Column ``max_sensitivity``."""
+        subject = task.subject.part(self.num_images)
+
+        def explain(images: torch.Tensor) -> torch.Tensor:
+            return saliency_maps(
+                subject.method(task.method),
+                subject.net,
+                images,
+                subject.targets,
+                generator=subject.generator(),
+                advance=task.advance,
+            )
+
+        values = max_sensitivity(
+            explain,
+            subject.images,
+            radius=self.radius,
+            num_samples=self.num_samples,
+            generator=subject.generator(),
+        )
+        ids = subject.explainer.probe.ids.tolist()
+        return Outcome(ids, columns={"max_sensitivity": optional_numbers(values)})

@@ -1,0 +1,74 @@
+"""Maps that explain nothing: what every measure of an explanation is read against."""
+
+import hashlib
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["EdgeMap", "RandomMap"]
+
+
+class RandomMap:
+    """Independent half-normal pixels, drawn anew for every network.
+
+    The draw is decided by the generator and the network's weights together: the same network
+    always gets the same map, two networks get unrelated ones.
+
+    Args:
+        reduce: How channels become one map; there is one channel.
+        batch_size: Images at a time; draws depend on it.
+    """
+
+    def __init__(self, *, reduce: str, batch_size: int) -> None:
+        self.reduce = reduce
+        self.batch_size = batch_size
+
+    def __call__(
+        self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator
+    ) -> Tensor:
+        """See :class:`auglens.saliency.attribution.Attribution`."""
+        del targets
+        drawn = int(torch.randint(2**62, (), generator=generator))
+        own = torch.Generator().manual_seed(drawn ^ _fingerprint(net))
+        count, _, height, width = images.shape
+        return torch.randn(count, 1, height, width, generator=own).abs().to(images.device)
+
+
+class EdgeMap:
+    """Sobel gradient magnitude of the image: looks like an explanation, ignores the network.
+
+    Args:
+        reduce: How channels become one map.
+        batch_size: Images at a time.
+
+    Reference:
+        The edge detector of Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018,
+        arXiv:1810.03292.
+    """
+
+    def __init__(self, *, reduce: str, batch_size: int) -> None:
+        self.reduce = reduce
+        self.batch_size = batch_size
+
+    def __call__(
+        self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator
+    ) -> Tensor:
+        """See :class:`auglens.saliency.attribution.Attribution`."""
+        del net, targets, generator
+        smooth, slope = images.new_tensor([1.0, 2.0, 1.0]), images.new_tensor([-1.0, 0.0, 1.0])
+        kernels = torch.stack([torch.outer(smooth, slope), torch.outer(slope, smooth)])[:, None]
+        channels = images.shape[1]
+        # Repeating the outermost pixels keeps the frame from looking like an edge.
+        padded = F.pad(images.detach(), (1, 1, 1, 1), mode="replicate")
+        slopes = F.conv2d(padded, kernels.repeat(channels, 1, 1, 1), groups=channels)
+        squares = slopes.square()
+        return (squares[:, 0::2] + squares[:, 1::2]).sqrt()
+
+
+def _fingerprint(net: nn.Module) -> int:
+    """62 bits that differ between networks of different weights."""
+    whole = hashlib.sha256()
+    for parameter in net.parameters():
+        whole.update(parameter.detach().cpu().contiguous().numpy().tobytes())
+    return int.from_bytes(whole.digest()[:8], "big") >> 2

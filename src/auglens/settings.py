@@ -1,0 +1,40 @@
+"""Composes the settings of a command that is not a training: one line says what is wrong."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import auglens
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+__all__ = ["compose_settings"]
+
+CONFIG_FOLDER = Path(auglens.__file__).parents[2] / "conf"
+
+
+def compose_settings(name: str, overrides: Sequence[str], *, keys: Sequence[str]) -> "DictConfig":
+    """conf/<name>.yaml with overrides, not resolved yet.
+
+    Args:
+        name: Of the file, without ending.
+        overrides: In Hydra's grammar, groups and lists included.
+        keys: The settings it has, for the message.
+
+    Raises:
+        ValueError: If an override is misspelt or names an option that does not exist.
+    """
+    from hydra import compose, initialize_config_dir
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+            config = compose(name, overrides=list(overrides))
+    except (HydraException, OmegaConfBaseException) as error:
+        reason = " ".join(line.strip() for line in str(error).strip().splitlines() if line.strip())
+        raise ValueError(f"{reason} Settings are {', '.join(keys)}.") from error
+    if set(config) != set(keys):
+        raise ValueError(f"Settings are {', '.join(keys)}, got {', '.join(map(str, config))}.")
+    return config

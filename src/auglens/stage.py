@@ -1,0 +1,338 @@
+"""Goes through the runs of a sweep and makes the maps and measures that each of them lacks."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.text import Text
+
+from auglens.components import build_network, built
+from auglens.datasets.spec import ImageSpec
+from auglens.explainer import Explainer, ProbeImages, checkpoint_name, load_weights, predict
+from auglens.measures.measure import Measure, NotMeasurable, Subject, Task
+from auglens.progress import image_progress
+from auglens.records.identity import digest
+from auglens.records.locks import identity_lock
+from auglens.records.measures import MeasureResult, has_measure, measure_hash, write_measure
+from auglens.records.run import RecordError, RunRecord, read_probe
+from auglens.run_figures import write_probe_figure
+from auglens.study.load import Run, StudyError, load_sweeps
+from auglens.trust import build_recorded, check_recorded, targets
+
+__all__ = ["ExplainStage", "Request", "asked_for", "explain_jobs", "explain_sweep"]
+
+NETWORKS_KEPT = 4
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to make of a sweep's runs.
+
+    Attributes:
+        methods: Settings of the saliency methods, given a model's layer for activation maps.
+        measures: Settings of the measures by name.
+        trust: Modules that recorded configs may use.
+        data_dir: Where data sets lie.
+        figures: Whether new maps are drawn too.
+        explained_as: ``target`` and ``seed`` of the explanations; what is not there is each run's
+            own.
+    """
+
+    methods: Callable[[str | None], Mapping[str, Any]]
+    measures: Mapping[str, Any]
+    trust: Sequence[str]
+    data_dir: Path
+    figures: bool
+    explained_as: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Missing:
+    """A measure that a run lacks; ``method`` is empty where it needs none."""
+
+    measure: str
+    method: str
+    inputs: dict[str, Any]
+    hash: str
+
+
+def explain_sweep(sweep: Path, request: Request, console: Console) -> bool:
+    """Make the maps and measures that the complete runs of a sweep lack.
+
+    Args:
+        sweep: A sweep folder, or a single run's folder.
+        request: What to make.
+        console: Where progress and failures are shown.
+
+    Returns:
+        Whether nothing failed.
+    """
+    try:
+        runs = load_sweeps([sweep]).runs
+    except StudyError as error:
+        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        return False
+    return ExplainStage(sweep, runs, request, console).run(runs)
+
+
+def explain_jobs(sweep: Path, jobs: Iterable[Mapping[str, Any]], console: Console) -> bool:
+    """Take the measures that the jobs of a sweep asked for, each of its own run.
+
+    Args:
+        sweep: The sweep folder, or a single run's folder.
+        jobs: What :func:`asked_for` said of each.
+        console: Where progress, omissions and failures are shown.
+
+    Returns:
+        Whether nothing failed.
+    """
+    alike: dict[str, tuple[Mapping[str, Any], list[str]]] = {}
+    for job in jobs:
+        plan = {key: value for key, value in job.items() if key != "identity"}
+        if plan["measures"]:
+            alike.setdefault(digest(plan), (plan, []))[1].append(job["identity"])
+    if not alike:
+        return True
+    runs = load_sweeps([sweep]).runs
+    fine = True
+    for wanted, identities in alike.values():
+        chosen = [run for run in runs if run.record.identity in identities]
+        fine &= ExplainStage(sweep, runs, _request(wanted), console).run(chosen)
+    return fine
+
+
+def asked_for(config: Mapping[str, Any], identity: str) -> dict[str, Any]:
+    """What a job asks of the explain stage, ready for JSON.
+
+    Args:
+        config: Its resolved config.
+        identity: Of its run.
+    """
+    own = [config[key] for key in ("dataset", "augment", "model")]
+    return {
+        "identity": identity,
+        "saliency": config["saliency"],
+        "measures": config["measures"],
+        "trust": sorted({target.rpartition(".")[0] for target in targets(own)}),
+        "data_dir": str(Path(config["paths"]["data_dir"]).absolute()),
+        "figures": config["figures"],
+        "explained_as": {"target": config["probe"]["target"], "seed": config["seeds"]["explain"]},
+    }
+
+
+def _request(wanted: Mapping[str, Any]) -> Request:
+    plain = {key: wanted[key] for key in ("measures", "trust", "figures", "explained_as")}
+    methods = wanted["saliency"]["methods"]
+    return Request(methods=lambda _: methods, data_dir=Path(wanted["data_dir"]), **plain)
+
+
+class ExplainStage:
+    """Explains and measures the runs of one sweep.
+
+    Args:
+        sweep: The sweep folder.
+        runs: Its complete runs.
+        request: What to make.
+        console: Where progress, omissions and failures are shown.
+    """
+
+    def __init__(
+        self, sweep: Path, runs: Sequence[Run], request: Request, console: Console
+    ) -> None:
+        self.sweep = sweep
+        self.runs = {run.record.identity: run for run in runs}
+        self.request = request
+        self.console = console
+        self.measures: dict[str, Measure] = {
+            name: built(node) for name, node in request.measures.items()
+        }
+        self.counts: Counter[str] = Counter()
+        self.omitted: Counter[str] = Counter()
+        self.subject = lru_cache(maxsize=NETWORKS_KEPT)(self._load)
+
+    def run(self, chosen: Sequence[Run]) -> bool:
+        """Do everything that is missing; a failure costs only itself.
+
+        Args:
+            chosen: The runs to explain and measure.
+
+        Returns:
+            Whether nothing failed.
+        """
+        with image_progress(self.console, total=self._num_tasks(chosen)) as advance:
+            for run in chosen:
+                started = time.perf_counter()
+                done = self._complete(run, advance)
+                if done:
+                    seconds = time.perf_counter() - started
+                    self._say(f"{run.name}  {_counted(done)}  {seconds:.1f} s")
+        self._conclude()
+        return self.counts["failed"] == 0
+
+    def _complete(self, run: Run, advance: Callable[[str, int], object]) -> list[str]:
+        """Make what one run lacks; names of what was made."""
+        made = []
+        for label, task in self._tasks(run):
+            advance(f"{run.name} {label}", 0)
+            try:
+                with identity_lock(self.sweep, run.record.identity):
+                    made += task()
+            except NotMeasurable as reason:
+                self.omitted[f"{label.split('.')[0]}: {reason}"] += 1
+            except Exception as error:
+                self.counts["failed"] += 1
+                log.debug("%s %s failed", run.name, label, exc_info=True)
+                self._say(f"FAILED  {run.name} {label}: {error}", style="red")
+            advance(f"{run.name} {label}", 1)
+        return made
+
+    def _tasks(self, run: Run) -> Iterator[tuple[str, Callable[[], list[str]]]]:
+        yield "maps", lambda: self._explain(run)
+        for name, measure in self.measures.items():
+            methods = list(self._method_settings(run.record)) if measure.per_method else [""]
+            for method in methods:
+                label = f"{name}.{method}" if method else name
+                yield label, lambda name=name, method=method: self._measure(run, name, method)  # type: ignore[misc]
+
+    def _num_tasks(self, chosen: Sequence[Run]) -> int:
+        return sum(len(list(self._tasks(run))) for run in chosen)
+
+    def _explain(self, run: Run) -> list[str]:
+        explainer = self._explainer(run)
+        missing = explainer.missing(run.folder)
+        self.counts["there"] += len(explainer.methods) - len(missing)
+        if not missing:
+            return []
+        if run.borrowed:
+            explainer.refuse_to_replace(run.folder)
+        subject = self.subject(run.record.identity)
+        maps = explainer.explain(subject.net, run.folder, lambda *_: None)
+        self.counts["made"] += len(maps)
+        for method, made in maps.items():
+            if self.request.figures:
+                write_probe_figure(run.folder, method, explainer.probe, made)
+        return [f"maps.{method}" for method in maps]
+
+    def _measure(self, run: Run, name: str, method: str) -> list[str]:
+        missing = self._missing(run, name, method)
+        if missing is None:
+            self.counts["there"] += 1
+            return []
+        subject = self.subject(run.record.identity)
+        outcome = self.measures[name](
+            Task(
+                subject=subject,
+                method=method,
+                inputs=missing.inputs,
+                other=self.subject,
+                build=lambda node: build_recorded(node, trust=self.request.trust),
+                data_dir=self.request.data_dir.absolute(),
+                advance=lambda _: None,
+            )
+        )
+        result = MeasureResult(
+            measure=name,
+            method=method or None,
+            hash=missing.hash,
+            settings=self.request.measures[name],
+            **vars(outcome),
+        )
+        write_measure(run.folder, result)
+        self.counts["made"] += 1
+        return [f"{name}.{method}" if method else name]
+
+    def _missing(self, run: Run, name: str, method: str) -> _Missing | None:
+        explainer = self._explainer(run)
+        inputs = dict(self.measures[name].inputs(run, list(self.runs.values())))
+        hashed = measure_hash(
+            run.record.identity,
+            self.request.measures[name],
+            inputs,
+            method_hash=explainer.hash(method) if method else None,
+            seed=explainer.seed,
+        )
+        if has_measure(run.folder, name, method or None, hashed):
+            return None
+        return _Missing(name, method, inputs, hashed)
+
+    def _load(self, identity: str) -> Subject:
+        """A run with its network, built only from what its record may name."""
+        run = self.runs[identity]
+        config = run.record.config
+        check_recorded(config["model"]["net"], trust=self.request.trust)
+        torch.set_num_threads(config["num_threads"])
+        explainer = self._explainer(run)
+        net = build_network(config, _image_spec(config, explainer.probe))
+        load_weights(net, run.folder / checkpoint_name(config))
+        net.to(self._device(run.record))
+        return Subject(run, explainer, net, predict(net, explainer.probe.images))
+
+    def _explainer(self, run: Run) -> Explainer:
+        settings, config = self._method_settings(run.record), run.record.config
+        own = {"target": config["probe"]["target"], "seed": config["seeds"]["explain"]}
+        return Explainer(
+            probe=_recorded_probe(run),
+            methods={name: built(node) for name, node in settings.items()},
+            settings=settings,
+            identity=run.record.identity,
+            **{**own, **self.request.explained_as},
+        )
+
+    def _method_settings(self, record: RunRecord) -> Mapping[str, Any]:
+        return self.request.methods(record.config["model"]["cam_layer"])
+
+    def _device(self, record: RunRecord) -> torch.device:
+        """Where the run was trained, if that is here."""
+        wanted = torch.device(record.inputs["trainer"]["accelerator"])
+        here = torch.accelerator.current_accelerator()
+        if wanted.type == "cpu" or (here is not None and here.type == wanted.type):
+            return wanted
+        self.omitted[f"{wanted.type} is not here, so runs trained on it use the CPU"] += 1
+        return torch.device("cpu")
+
+    def _conclude(self) -> None:
+        for reason, count in self.omitted.items():
+            self._say(f"left out, {count} x  {reason}")
+        self._say(
+            f"Made {self.counts['made']} files of maps and measures; {self.counts['there']} were "
+            f"there; {self.counts['failed']} failed. Report: python -m auglens.study "
+            f"sweep={self.sweep}"
+        )
+
+    def _say(self, line: str, style: str = "") -> None:
+        self.console.print(Text(line, style=style), soft_wrap=True)
+
+
+def _counted(made: Iterable[str]) -> str:
+    """What was made, by kind.
+
+    >>> _counted(["maps.gradient", "maps.edge", "affinity_diversity"])
+    'maps 2, affinity_diversity 1'
+    """
+    kinds = Counter(label.split(".")[0] for label in made)
+    return ", ".join(f"{kind} {count}" for kind, count in kinds.items())
+
+
+def _recorded_probe(run: Run) -> ProbeImages:
+    stored = read_probe(run.folder)
+    parts = (stored.images, stored.labels, stored.probe_ids)
+    probe = ProbeImages(*(torch.from_numpy(part) for part in parts))
+    if probe.hash != run.record.probe_hash:
+        raise RecordError(f"{run.folder / 'probe.npz'} holds other images than the run explained.")
+    return probe
+
+
+def _image_spec(config: dict[str, Any], probe: ProbeImages) -> ImageSpec:
+    dataset = config["dataset"]
+    channels, height, width = probe.images.shape[1:]
+    names, mean, std = (tuple(dataset[key]) for key in ("class_names", "mean", "std"))
+    return ImageSpec(dataset["name"], channels, height, width, names, mean, std)

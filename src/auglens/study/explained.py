@@ -1,0 +1,177 @@
+"""What a finished run leaves to be compared: its maps and their measures, checked as they are read.
+
+Legend: N probe images, C channels, H and W pixels.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from auglens.metrics.catalogue import of_family
+from auglens.records.measures import MeasureResult, measure_hash, read_measures
+from auglens.records.run import Probe, RecordError, read_map, read_probe
+from auglens.study.load import Run
+
+__all__ = ["Explained", "ExplainedRun", "read_explained"]
+
+# Measures that use nothing but the run itself, so that their hash can be worked out again.
+OF_ONE_RUN = frozenset({"faithfulness", "infidelity", "sensitivity", "parameter_randomization"})
+
+Column = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Maps of one run and method with the images they explain.
+
+    Attributes:
+        maps: ``(N, H, W)``.
+        images: ``(N, C, H, W)`` in [0, 1].
+        probe_ids: ``(N,)``.
+        labels: ``(N,)``.
+        predictions: Class of the largest logit, ``(N,)``.
+        settings: How the maps were made.
+        hash: Of everything that decided the maps.
+        measured: Columns of sidecars by name, each ``(N,)``; NaN where an image was not measured.
+    """
+
+    maps: Tensor
+    images: Tensor
+    probe_ids: Column
+    labels: Column
+    predictions: Column
+    settings: Mapping[str, Any]
+    hash: str
+    measured: Mapping[str, Column]
+
+
+@dataclass(frozen=True)
+class ExplainedRun:
+    """Everything of one run that can be compared.
+
+    Attributes:
+        methods: By name of the saliency method.
+        results: Sidecars that belong to these maps, at most one a measure and method.
+        damage: Files that are missing, cannot be read or do not belong.
+    """
+
+    methods: Mapping[str, Explained]
+    results: tuple[MeasureResult, ...]
+    damage: tuple[str, ...]
+
+
+def read_explained(run: Run) -> ExplainedRun:
+    """Read the probe, the maps and the sidecars of a run; what is damaged is left out and said."""
+    return _Reading(run).result()
+
+
+class _Reading:
+    """Collects damage while it reads one run."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.damage: list[str] = []
+
+    def result(self) -> ExplainedRun:
+        probe = self._probe()
+        methods = {} if probe is None else self._methods(probe)
+        results = tuple(self._results(methods))
+        joined = {name: _join(name, one, results) for name, one in methods.items()}
+        return ExplainedRun(joined, results, tuple(self.damage))
+
+    def _say(self, what: object) -> None:
+        self.damage.append(f"{self.run.name}: {what}")
+
+    def _probe(self) -> Probe | None:
+        try:
+            return read_probe(self.run.folder)
+        except RecordError as error:
+            self._say(error)
+            return None
+
+    def _methods(self, probe: Probe) -> dict[str, Explained]:
+        named = set(self.run.record.config["saliency"]["methods"])
+        present = {path.stem for path in (self.run.folder / "saliency").glob("*.npz")}
+        methods = {}
+        for method in sorted(named | present):
+            try:
+                methods[method] = _read_method(self.run, method, probe)
+            except RecordError as error:
+                self._say(error)
+        return methods
+
+    def _results(self, methods: Mapping[str, Explained]) -> Iterable[MeasureResult]:
+        results, damage = read_measures(self.run.folder)
+        for line in damage:
+            self._say(line)
+        known: set[tuple[str, str | None]] = set()
+        for result in results:
+            name = f"measures/{result.measure}{'.' if result.method else ''}{result.method or ''}"
+            obstacle = self._obstacle(result, methods)
+            if (result.measure, result.method) in known:
+                obstacle = "is there twice"
+            if obstacle:
+                self._say(f"{name} {obstacle}, so it is left out.")
+                continue
+            known.add((result.measure, result.method))
+            yield result
+
+    def _obstacle(self, result: MeasureResult, methods: Mapping[str, Explained]) -> str:
+        """Why a sidecar does not belong to the maps at hand; nothing if it does."""
+        if result.method is None:
+            return ""
+        if result.method not in methods:
+            return "measures maps that are not there"
+        own = methods[result.method]
+        ids = [int(one) for one in result.probe_ids]
+        if len(set(ids)) < len(ids) or not set(ids) <= set(own.probe_ids.tolist()):
+            return "measures other images than the maps explain"
+        if not set(result.columns) <= set(of_family("faithfulness")):
+            return "holds measures that are not known"
+        if result.measure in OF_ONE_RUN and result.hash != self._hash(result, own):
+            return "measures other maps than those at hand"
+        return ""
+
+    def _hash(self, result: MeasureResult, own: Explained) -> str:
+        return measure_hash(
+            self.run.record.identity,
+            result.settings,
+            {},
+            method_hash=own.hash,
+            seed=own.settings["seed"],
+        )
+
+
+def _read_method(run: Run, method: str, probe: Probe) -> Explained:
+    found = read_map(run.folder, method)
+    places = pd.Index(probe.probe_ids).get_indexer(pd.Index(found.probe_ids))
+    expected = (len(places), *probe.images.shape[2:])
+    if (places < 0).any() or found.maps.shape != expected:
+        raise RecordError(f"The maps of {method} are not those of the images in probe.npz.")
+    return Explained(
+        maps=torch.from_numpy(found.maps),
+        images=torch.from_numpy(probe.images[places]),
+        probe_ids=found.probe_ids,
+        labels=probe.labels[places],
+        predictions=probe.logits[places].argmax(axis=1),
+        settings=found.settings,
+        hash=found.hash,
+        measured={},
+    )
+
+
+def _join(method: str, explained: Explained, results: Iterable[MeasureResult]) -> Explained:
+    """The same maps with the columns that sidecars hold for them."""
+    measured: dict[str, Column] = {}
+    for result in results:
+        if result.method == method and result.columns:
+            table = pd.DataFrame(dict(result.columns), list(result.probe_ids), dtype=np.float64)
+            aligned = table.reindex(explained.probe_ids)
+            measured |= {str(name): aligned[name].to_numpy() for name in aligned}
+    return Explained(**{**vars(explained), "measured": measured})

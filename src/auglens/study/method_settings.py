@@ -1,0 +1,44 @@
+"""Says in words how the maps of a method were made. Reads recorded settings only."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["describe_settings"]
+
+REDUCTIONS = {
+    "max_abs": "largest absolute value over the channels, without sign",
+    "sum_abs": "sum of absolute values over the channels, without sign",
+    "sum": "sum over the channels, with its sign",
+}
+TARGETS = {"true_class": "true class", "prediction": "predicted class"}
+BASELINES = {"0": "a black image", "0.0": "a black image", "None": "none"}
+# They change nothing, or are said elsewhere.
+UNSAID = frozenset({"_target_", "_partial_", "batch_size", "seed", "target", "reduce", "baseline"})
+
+
+def describe_settings(ways: Sequence[Mapping[str, Any]]) -> str:
+    """One clause a way in which the maps were made; nothing where none is known.
+
+    >>> describe_settings([{"reduce": "sum", "target": "true_class", "num_steps": 32}])
+    'logit of the true class; sum over the channels, with its sign; num steps 32'
+    """
+    return "; or ".join(dict.fromkeys(filter(None, map(_describe, ways))))
+
+
+def _describe(settings: Mapping[str, Any]) -> str:
+    said = []
+    if "target" in settings:
+        target = str(settings["target"])
+        said.append(f"logit of the {TARGETS.get(target, target.replace('_', ' '))}")
+    if "reduce" in settings:
+        reduction = str(settings["reduce"])
+        said.append(REDUCTIONS.get(reduction, f"reduced by {reduction}"))
+    if "baseline" in settings:
+        baseline = str(settings["baseline"])
+        said.append(f"baseline {BASELINES.get(baseline, baseline)}")
+    said += [
+        f"{str(key).replace('_', ' ')} {value}"
+        for key, value in settings.items()
+        if key not in UNSAID
+    ]
+    return "; ".join(said)

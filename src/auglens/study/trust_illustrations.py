@@ -1,0 +1,210 @@
+"""Figures 7 to 12, on whether maps can be trusted, with their captions. Picks numbers, tests none."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from auglens.metrics.catalogue import MEASURES
+from auglens.study import trust_figures
+from auglens.study.evidence import Evidence
+from auglens.study.figure_data import condition_styles
+from auglens.study.figures import Distribution
+from auglens.study.illustrations import Illustration, finish
+from auglens.study.trust_figures import Interval, SanityLine
+
+__all__ = [
+    "illustrate_agreement",
+    "illustrate_equivariance",
+    "illustrate_faithfulness",
+    "illustrate_labels",
+    "illustrate_perturbation",
+    "illustrate_sanity",
+]
+
+SHOWN_SRG = "srg_black"
+
+
+def illustrate_sanity(evidence: Evidence) -> Iterator[Illustration]:
+    """Figure 7: parameter randomisation."""
+    table = _absolute(evidence, "parameter_randomization")
+    if table.empty:
+        return
+    methods = [name for name in evidence.methods if name in set(table["method"])]
+    lines = {}
+    for method in methods:
+        own = table[table["method"] == method]
+        steps = [_interval(rows) for _, rows in own.groupby("step")]
+        last = own[own["step"] == own["step"].max()]
+        lines[method] = SanityLine(steps, float(last["null"].mean()))
+    longest = max(lines, key=lambda method: len(lines[method].steps))
+    layers = table[table["method"] == longest].groupby("step")["layer"].first()
+    caption = (
+        "Spearman correlation, signs dropped, of each method's maps with those of the trained "
+        "network while its layers are re-initialised one after the other from the output down. "
+        f"{_say_interval(table)} Hollow markers: the null, maps that the trained network "
+        "makes of two different images of one class. A method whose line ends above its null shows "
+        "the image rather than what was learned; edge never looks at the network. "
+        "Dashed: the nulls random and edge."
+    )
+    ends = ", ".join(f"{method} {line.steps[-1].mean:.2f}" for method, line in lines.items())
+    alt = f"Line chart of similarity over re-initialised layers. With all layers: {ends}."
+    drawn = trust_figures.sanity_figure(lines, layers=list(layers), note=_runs(table))
+    yield finish("fig7_parameter_randomization", "Figure 7", caption, alt, drawn)
+
+
+def illustrate_labels(evidence: Evidence) -> Iterator[Illustration]:
+    """Figure 8: label randomisation."""
+    table = _absolute(evidence, "label_randomization")
+    if table.empty:
+        return
+    own = {name: table[table["method"] == name] for name in evidence.methods}
+    own = {name: rows for name, rows in own.items() if not rows.empty}
+    similarities = {name: _interval(rows) for name, rows in own.items()}
+    nulls = {name: float(rows["null"].mean()) for name, rows in own.items()}
+    caption = (
+        "Spearman correlation, signs dropped, of each method's maps with those of a network trained "
+        f"on permuted labels. {_say_interval(table)} Black bars: the null, maps of two different "
+        "images of one class. Networks of other seeds differ too; that floor is not drawn."
+    )
+    ends = ", ".join(f"{name} {one.mean:.2f}" for name, one in similarities.items())
+    alt = f"Similarity to the maps of a network trained on permuted labels: {ends}."
+    drawn = trust_figures.label_figure(similarities, nulls, note=_runs(table))
+    yield finish("fig8_label_randomization", "Figure 8", caption, alt, drawn)
+
+
+def illustrate_faithfulness(evidence: Evidence) -> Iterator[Illustration]:
+    """Figure 9: SRG of all methods beside the nulls."""
+    if evidence.maps.empty or SHOWN_SRG not in evidence.maps:
+        return
+    shown = {}
+    for method in evidence.methods:
+        own = evidence.maps[evidence.maps["method"] == method]
+        values = own[SHOWN_SRG].to_numpy(np.float64)
+        if np.isfinite(values).any():
+            means = own.groupby("run")[SHOWN_SRG].mean().dropna().to_numpy(np.float64)
+            shown[method] = Distribution(values[np.isfinite(values)], means)
+    if not shown:
+        return
+    measure = MEASURES[SHOWN_SRG]
+    caption = (
+        f"{measure.title}: {measure.about} Higher is better; 0 is what random maps score on "
+        "average, on every network. Over the query images of all runs; boxes as in Figure 3. "
+        "Grey bands: the nulls. A method that does not exceed edge tells no more about the "
+        "network than the outlines of the image do."
+    )
+    ends = ", ".join(f"{name} {one.run_means.mean():.2f}" for name, one in shown.items())
+    alt = f"Box plots of {measure.title} by method; means: {ends}."
+    drawn = trust_figures.faithfulness_figure(shown, title=measure.title, note="")
+    yield finish("fig9_faithfulness", "Figure 9", caption, alt, drawn)
+
+
+def illustrate_perturbation(evidence: Evidence, method: str) -> Iterator[Illustration]:
+    """Figure 10 of one method: the curves that faithfulness is the area of."""
+    table = evidence.tables["faithfulness_curves"]
+    own = table[table["method"] == method]
+    if own.empty:
+        return
+    keys = ["substrate", "order", "label", "step"]
+    means = own.groupby(keys, sort=False)["probability"].mean().reset_index()
+    means["fraction"] = means["step"] / means["step"].max()
+    caption = (
+        f"Mean probability of the true class while pixels are replaced in the order of {method}'s "
+        "maps. Solid: the most important pixels first; dashed: the least important first. The area "
+        "between the two is SRG."
+    )
+    alt = f"Curves of the probability over the share of pixels replaced, maps of {method}."
+    styles = condition_styles(evidence.group)
+    drawn = trust_figures.curves_figure(means, styles=styles, note=f" ({method})")
+    yield finish(f"fig10_curves_{method}", f"Figure 10 ({method})", caption, alt, drawn)
+
+
+def illustrate_agreement(evidence: Evidence) -> Iterator[Illustration]:
+    """Figure 11: agreement between methods."""
+    table = evidence.tables["agreement"]
+    if table.empty:
+        return
+    means = table.groupby(["method", "other_method"])["spearman"].mean().unstack()
+    matrix = means.reindex(index=evidence.methods, columns=evidence.methods)
+    matrix = matrix.combine_first(matrix.T).reindex(
+        index=evidence.methods, columns=evidence.methods
+    )
+    # A map agrees with itself; that is no measurement.
+    filled = matrix.to_numpy(np.float64, copy=True)
+    np.fill_diagonal(filled, 1.0)
+    matrix = pd.DataFrame(filled, index=matrix.index, columns=matrix.columns)
+    caption = (
+        "Mean Spearman correlation of two methods' maps of the same image and network, over the "
+        "query images and all runs. 1 on the diagonal by definition."
+    )
+    alt = f"Matrix of the agreement between {', '.join(evidence.methods)}."
+    drawn = trust_figures.agreement_figure(matrix, note=_runs(table))
+    yield finish("fig11_agreement", "Figure 11", caption, alt, drawn)
+
+
+def illustrate_equivariance(evidence: Evidence, method: str) -> Iterator[Illustration]:
+    """Figure 12 of one method: training set against tested augmentation."""
+    table = evidence.tables["equivariance"]
+    own = table[table["method"] == method]
+    if own.empty:
+        return
+    labels = {one.label: one.augment for one in evidence.group.conditions}
+    rows = [label for label in labels if label in set(own["label"])]
+    columns = list(dict.fromkeys(own["augment"]))
+    maps, model = (
+        own.pivot_table(values=name, index="label", columns="augment", dropna=False).reindex(
+            index=rows, columns=columns
+        )
+        for name in ("map", "model")
+    )
+    same = [
+        (row, columns.index(labels[label]))
+        for row, label in enumerate(rows)
+        if labels[label] in columns
+    ]
+    caption = (
+        f"Left: how far {method}'s maps follow the image when it is augmented, as correlation "
+        "of the map of the augmented image with the augmented map, over pixels valid in both. "
+        "Right: how far the network's outputs stay, as cosine of the logits. A row a training set, "
+        "a column the augmentation that is tested; the frame marks training and test with the "
+        f"same one. {_say_diagonal(maps, same)}"
+    )
+    alt = f"Two matrices, training set by tested augmentation: maps of {method}, and outputs."
+    drawn = trust_figures.equivariance_figure(maps, model, same=same, note=f" ({method})")
+    yield finish(f"fig12_equivariance_{method}", f"Figure 12 ({method})", caption, alt, drawn)
+
+
+def _say_diagonal(maps: pd.DataFrame, same: list[tuple[int, int]]) -> str:
+    values = maps.to_numpy(np.float64)
+    framed = np.zeros(values.shape, bool)
+    for row, column in same:
+        framed[row, column] = True
+    inside, outside = values[framed & np.isfinite(values)], values[~framed & np.isfinite(values)]
+    if not inside.size or not outside.size:
+        return ""
+    return f"Mean of the maps inside the frames {inside.mean():.3f}, outside {outside.mean():.3f}."
+
+
+def _absolute(evidence: Evidence, name: str) -> pd.DataFrame:
+    table = evidence.tables[name]
+    own = table[(table["mode"] == "absolute") & table["method"].isin(evidence.methods)]
+    return own[own["similarity"].notna()]
+
+
+def _interval(rows: pd.DataFrame) -> Interval:
+    """Of one run its interval over images; of several the range of the runs' means."""
+    mean = float(rows["similarity"].mean())
+    if len(rows) == 1:
+        return Interval(mean, float(rows["low"].iloc[0]), float(rows["high"].iloc[0]))
+    return Interval(mean, float(rows["similarity"].min()), float(rows["similarity"].max()))
+
+
+def _say_interval(table: pd.DataFrame) -> str:
+    if table["run"].nunique() == 1:
+        return "Bars: 95 % intervals over images."
+    return "Points: means over runs; bars: the range of the runs' means over images."
+
+
+def _runs(table: pd.DataFrame) -> str:
+    n = table["run"].nunique()
+    return f" ({n} run{'s' * (n > 1)})"

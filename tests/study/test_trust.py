@@ -1,0 +1,184 @@
+"""Tables of the explain stage against plain NumPy on the sidecars they come from."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from scipy import stats
+
+from auglens.study import Study
+from auglens.study.comparison import compare_maps
+from auglens.study.conditions import find_groups
+from auglens.study.load import load_sweeps
+from auglens.study.trust import TRUST_COLUMNS, trust_tables
+from tests.study.conftest import MEASURING
+from tests.study.generated_measures import NULL, affinity_diversity
+from tests.study.generated_sweep import METHODS, NUM_PROBE, make_config, write_run
+
+RUN = "0-crop-s1-seed0"
+
+
+def table(study: Study, name: str) -> pd.DataFrame:
+    return pd.read_csv(study.report.parent / "tables" / f"{name}.csv")
+
+
+def values(sweep: Path, name: str) -> dict[str, Any]:
+    path = sweep / RUN / "measures" / f"{name}.json"
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["values"]
+    return found
+
+
+def tables(folder: Path) -> tuple[dict[str, pd.DataFrame], list[str]]:
+    runs = load_sweeps([folder]).results
+    return trust_tables(find_groups(runs), compare_maps(runs, **MEASURING))
+
+
+def t_interval(numbers: NDArray[np.float64]) -> tuple[float, float]:
+    low, high = stats.t.interval(0.95, len(numbers) - 1, numbers.mean(), stats.sem(numbers))
+    return float(low), float(high)
+
+
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_parameter_randomization_pairs_every_image_with_its_null(
+    trusted_sweep: Path, trusted_study: Study, step: int
+) -> None:
+    mode = values(trusted_sweep, "parameter_randomization.gradient")["absolute"]
+    similarity = np.array(mode["similarity"][step - 1], np.float64)
+    null = np.array(mode["null"], np.float64)[np.isfinite(similarity)]
+    similarity = similarity[np.isfinite(similarity)]
+    found = table(trusted_study, "parameter_randomization").query(
+        f"run == '{RUN}' and method == 'gradient' and mode == 'absolute' and step == {step}"
+    )
+    (row,) = found.to_dict("records")
+    assert row["layer"] == ("linear", "conv2", "conv1")[step - 1]
+    assert row["n"] == NUM_PROBE - (step == 1)
+    assert row["similarity"] == pytest.approx(similarity.mean())
+    assert (row["low"], row["high"]) == pytest.approx(t_interval(similarity))
+    assert row["difference"] == pytest.approx((similarity - null).mean())
+    ends = row["difference_low"], row["difference_high"]
+    assert ends == pytest.approx(t_interval(similarity - null))
+
+
+def test_the_planted_outcomes_of_parameter_randomization(trusted_study: Study) -> None:
+    last = table(trusted_study, "parameter_randomization").query("step == 3 and mode == 'absolute'")
+    high = dict(zip(last["method"], last["difference_high"], strict=True))
+    low = dict(zip(last["method"], last["difference_low"], strict=True))
+    assert high["gradient"] < 0 < low["edge"]
+    assert low["integrated_gradients"] < 0 < high["integrated_gradients"]
+    assert (last.loc[last["method"] == "edge", "similarity"] == 1).all()
+    assert (last["null"] == NULL).all()
+
+
+def test_label_randomization_says_how_well_the_labels_were_learnt(trusted_study: Study) -> None:
+    found = table(trusted_study, "label_randomization")
+    assert set(found["method"]) == {"gradient", "integrated_gradients"}
+    assert (found["train_loss"] == 0.02).all()
+    assert (found["epochs"] == 100).all()
+    np.testing.assert_allclose(found["difference"], -0.25)
+    assert (found["difference_high"] < 0).all()
+
+
+def test_affinity_and_diversity_keep_what_is_undefined_empty(trusted_study: Study) -> None:
+    found = table(trusted_study, "affinity_diversity")
+    assert found["label"].tolist() == ["crop", "blur", "none"]
+    for name, value in affinity_diversity().items():
+        assert found[name].isna().all() if value is None else (found[name] == value).all(), name
+
+
+def test_equivariance_averages_images_of_every_tested_augmentation(
+    trusted_sweep: Path, trusted_study: Study
+) -> None:
+    own = table(trusted_study, "equivariance").query(f"run == '{RUN}' and method == 'gradient'")
+    expected = values(trusted_sweep, "equivariance.gradient")["augments"]
+    assert own["augment"].tolist() == list(expected)
+    for row in own.to_dict("records"):
+        assert row["map"] == pytest.approx(np.mean(expected[row["augment"]]["map"]))
+        assert row["model"] == pytest.approx(np.mean(expected[row["augment"]]["model"]))
+        assert row["n"] == NUM_PROBE
+
+
+def test_faithfulness_curves_are_those_of_the_sidecar(
+    trusted_sweep: Path, trusted_study: Study
+) -> None:
+    found = table(trusted_study, "faithfulness_curves").query(
+        f"run == '{RUN}' and method == 'edge'"
+    )
+    for substrate, orders in values(trusted_sweep, "faithfulness.edge")["curves"].items():
+        for order, curve in orders.items():
+            own = found[(found["substrate"] == substrate) & (found["order"] == order)]
+            assert own["step"].tolist() == list(range(len(curve)))
+            np.testing.assert_array_equal(own["probability"], curve)
+
+
+def test_agreement_is_scipys_spearman_of_the_stored_maps(
+    trusted_sweep: Path, trusted_study: Study
+) -> None:
+    found = table(trusted_study, "agreement").query(f"run == '{RUN}'")
+    assert len(found) == len(METHODS) * (len(METHODS) - 1) // 2
+    maps = {}
+    for method in METHODS:
+        with np.load(trusted_sweep / RUN / "saliency" / f"{method}.npz") as arrays:
+            maps[method] = arrays["maps"].reshape(NUM_PROBE, -1)
+    for row in found.to_dict("records"):
+        pairs = zip(maps[row["method"]], maps[row["other_method"]], strict=True)
+        expected = np.mean([stats.spearmanr(one, other).statistic for one, other in pairs])
+        assert row["spearman"] == pytest.approx(expected, abs=1e-9)
+        assert (row["n"], row["n_undefined"]) == (NUM_PROBE, 0)
+
+
+def test_maps_without_an_order_are_counted_and_left_out_of_agreement(tmp_path: Path) -> None:
+    maps = np.random.default_rng(0).random((NUM_PROBE, 12, 10), np.float32)
+    maps[0], maps[1] = 0, 1
+    config = make_config("none", saliency={"methods": {"a": {}, "b": {}}})
+    write_run(tmp_path / "0-none", config, maps=maps)
+    (row,) = tables(tmp_path)[0]["agreement"].to_dict("records")
+    assert row["spearman"] == pytest.approx(1)
+    assert (row["n"], row["n_undefined"]) == (NUM_PROBE - 2, 2)
+
+
+def test_without_measures_tables_are_empty_and_keep_their_columns(tmp_path: Path) -> None:
+    write_run(tmp_path / "0-none", make_config("none"))
+    found, damage = tables(tmp_path)
+    assert damage == []
+    assert {name: tuple(one.columns) for name, one in found.items()} == TRUST_COLUMNS
+    assert all(one.empty for one in found.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        pytest.param("affinity_diversity", {"affinity": 1.0}, id="value missing"),
+        pytest.param("equivariance.edge", {"augments": ["crop"]}, id="no mapping"),
+        pytest.param(
+            "label_randomization.gradient",
+            {
+                "absolute": {"similarity": [0.1], "null": [0.1, 0.2]},
+                "signed": {"similarity": [], "null": []},
+                "train_loss": 0.0,
+                "epochs": 1,
+            },
+            id="null of other images",
+        ),
+        pytest.param("label_randomization.gradient", {"absolute": "<b>"}, id="a word"),
+    ],
+)
+def test_values_that_do_not_fit_their_measure_are_said_and_cost_no_other(
+    trusted_sweep: Path, tmp_path: Path, name: str, content: dict[str, Any]
+) -> None:
+    source = trusted_sweep / RUN / "measures" / f"{name}.json"
+    config = make_config("crop", saliency={"methods": METHODS})
+    write_run(tmp_path / "0-crop", config)
+    damaged = json.loads(source.read_text(encoding="utf-8")) | {"values": content}
+    target = tmp_path / "0-crop" / "measures" / source.name
+    target.parent.mkdir()
+    target.write_text(json.dumps(damaged), encoding="utf-8")
+    found, damage = tables(tmp_path)
+    (line,) = damage
+    assert line.startswith("0-crop: ")
+    assert "does not hold its values" in line
+    assert found[name.split(".")[0]].empty
+    assert len(found["agreement"]) == 6
