@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Literal
 
 import torch
@@ -232,8 +233,9 @@ def load_weights(net: nn.Module, path: Path) -> None:
             if name.startswith(NETWORK_PREFIX)
         }
         net.load_state_dict(weights)
-    except (OSError, RuntimeError, KeyError, EOFError) as error:
-        raise RecordError(f"{path} cannot be loaded: {error}") from error
+    except (OSError, RuntimeError, LookupError, EOFError, TypeError, UnpicklingError) as error:
+        reason = str(error).split(". ")[0]
+        raise RecordError(f"{path} cannot be loaded: {reason}") from error
 
 
 def check_probe(folder: Path, record: RunRecord, probe: ProbeImages) -> None:

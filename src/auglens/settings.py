@@ -1,6 +1,8 @@
 """Composes the settings of a command that is not a training: one line says what is wrong."""
 
+import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,8 +35,19 @@ def compose_settings(name: str, overrides: Sequence[str], *, keys: Sequence[str]
         with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
             config = compose(name, overrides=list(overrides))
     except (HydraException, OmegaConfBaseException) as error:
-        reason = " ".join(line.strip() for line in str(error).strip().splitlines() if line.strip())
-        raise ValueError(f"{reason} Settings are {', '.join(keys)}.") from error
+        raise ValueError(_in_one_line(str(error), keys)) from error
     if set(config) != set(keys):
         raise ValueError(f"Settings are {', '.join(keys)}, got {', '.join(map(str, config))}.")
     return config
+
+
+def _in_one_line(error: str, keys: Sequence[str]) -> str:
+    unknown = re.search(r"Could not (?:load|find) '(\w+)/([^']+)'", error)
+    if unknown is None:
+        words = " ".join(error.split())
+        return f"{words} Settings are {', '.join(keys)}."
+    group, option = unknown.groups()
+    options = sorted(path.stem for path in (CONFIG_FOLDER / group).glob("*.yaml"))
+    near = get_close_matches(option, options, n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return f"There is no {group}={option}.{hint} Options are {', '.join(options)}."
