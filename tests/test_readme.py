@@ -2,12 +2,14 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from auglens.explain import main as explain_main
 from auglens.records.run import read_record, run_folders
 from auglens.study.__main__ import main as study_main
 from tests.conftest import REPOSITORY, SMALL, Cli, Sweep
@@ -29,7 +31,10 @@ SWEEPS = [command for command in TRAINING if " -m " in command]
 
 
 def test_every_command_is_of_a_kind_that_is_tested() -> None:
-    kinds = ("python train.py", "python -m auglens.study", "make ", "wandb leet", "wandb sync")
+    kinds = (
+        *("python train.py", "python -m auglens.study", "python -m auglens.explain"),
+        *("make ", "wandb leet", "wandb sync"),
+    )
     assert len(COMMANDS) > 10
     assert all(command.startswith(kinds) for command in COMMANDS), COMMANDS
 
@@ -83,6 +88,26 @@ def test_the_report_again_from_files_alone(sweep: Sweep, tmp_path: Path) -> None
     assert (tmp_path / "maps.csv").read_bytes() == maps
 
 
+def test_what_the_explain_stage_adds(sweep: Sweep, data_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "day" / "time"
+    run = run_folders(sweep.folder)[1]
+    shutil.copytree(run, folder / run.name)
+    commands = [command for command in COMMANDS if "auglens.explain" in command]
+    assert len(commands) == 2
+    for command in commands:
+        words = [word for word in shlex.split(command)[3:] if not word.startswith("sweep=")]
+        assert explain_main([f"sweep={folder}", f"data_dir={data_dir}", *words]) == 0
+    made = {path.stem for path in (folder / run.name / "saliency").iterdir()}
+    assert {"smoothgrad", "edge", "gradcam", "random"} <= made
+    assert (folder / run.name / "measures" / "faithfulness.edge.json").exists()
+
+
+def test_every_method_and_measure_is_in_the_readme() -> None:
+    for group in ("saliency", "measures"):
+        for path in (REPOSITORY / "conf" / group).glob("*.yaml"):
+            assert f"`{path.stem}`" in README, path
+
+
 def test_what_the_reader_adds(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for _, block in BLOCKS:
         named = re.match(r"# (\S+\.(?:py|yaml))\n", block)
@@ -103,7 +128,7 @@ def test_what_the_reader_adds(cli: Cli, tmp_path: Path, monkeypatch: pytest.Monk
     record = read_record(tmp_path / "run")
     assert (record.augment, record.config["model"]["name"]) == ("rotate", "mlp")
     assert record.config["dataset"]["name"] == "digits"
-    assert (tmp_path / "run" / "saliency" / "input_times_gradient.npz").exists()
+    assert (tmp_path / "run" / "saliency" / "squared_gradient.npz").exists()
 
 
 def test_one_run_on_official_mnist(cli: Cli, tmp_path: Path, official_mnist: Path) -> None:

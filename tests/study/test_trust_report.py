@@ -37,10 +37,14 @@ def page(trusted: Study) -> Page:
 
 
 def test_verdicts_stand_with_their_numbers(page: Page, trusted: Study) -> None:
-    assert "gradient passes:" in page.text
-    assert "edge fails:" in page.text
-    assert "integrated_gradients cannot be told:" in page.text
-    assert "its maps correlate 1.000 with the trained network's; the null is 0.500" in page.text
+    said = "pass: gradient, random; fail: edge; cannot be told: integrated_gradients."
+    assert f"With signs dropped, {said}" in page.text
+    assert (
+        "Maps of integrated_gradients are 0 or next to it wherever the image is black" in page.text
+    )
+    edge = Page(trusted.report.parent / "methods" / "edge.html").text
+    assert "edge fails:" in edge
+    assert "its maps correlate 1.000 with the trained network's; the null is 0.500" in edge
     summary = json.loads((trusted.report.parent / "summary.json").read_text(encoding="utf-8"))
     verdicts = summary["groups"][0]["parameter_randomization_verdicts"]
     assert {method: one["absolute"] for method, one in verdicts.items()} == {

@@ -17,7 +17,7 @@ from auglens.study.illustrations import Illustration
 from auglens.study.method_settings import describe_settings
 from auglens.study.page_tables import appendix_tables, number, primary_table, spread
 from auglens.study.palette import hex_colour
-from auglens.study.trust_sections import TrustSection
+from auglens.study.trust_sections import TrustSection, describe_trust
 
 __all__ = ["Findings", "Part", "all_methods", "render_method", "render_report"]
 
@@ -138,6 +138,7 @@ def _environment(findings: Findings) -> Environment:
     )
     environment.globals.update(
         primary_table=primary_table,
+        describe_trust=describe_trust,
         appendix_tables=lambda evidence, method: appendix_tables(evidence, method, findings.kl_eps),
         settings_of=lambda evidence, method: describe_settings(evidence.settings.get(method, ())),
     )

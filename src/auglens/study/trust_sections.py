@@ -1,6 +1,6 @@
 """The report's part on whether maps can be trusted: sentences, figures and tables, by question."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,13 +8,10 @@ import numpy as np
 import pandas as pd
 
 from auglens.metrics.catalogue import MEASURES, of_family
+from auglens.study.condition_means import blind_methods
 from auglens.study.evidence import Evidence
 from auglens.study.illustrations import Illustration
-from auglens.study.methods import (
-    NULL_METHODS,
-    explain_command,
-    is_blind_to_background,
-)
+from auglens.study.methods import NULL_METHODS, explain_command
 from auglens.study.page_tables import PageRow, PageTable, RowGroup, measure_head, number, spread
 from auglens.study.palette import hex_colour
 from auglens.study.trust_illustrations import (
@@ -25,7 +22,7 @@ from auglens.study.trust_illustrations import (
     illustrate_perturbation,
     illustrate_sanity,
 )
-from auglens.study.verdicts import judge_methods
+from auglens.study.verdicts import FAILS, PASSES, UNTOLD, judge_methods
 
 __all__ = ["Note", "TrustSection", "describe_trust", "sections_of_trust"]
 
@@ -100,9 +97,11 @@ def sections_of_trust(evidence: Evidence, sweeps: Sequence[Path]) -> list[TrustS
 
 def _sanity(evidence: Evidence, sweeps: Sequence[Path]) -> TrustSection:
     name = "parameter_randomization"
-    notes = [Note(one["sentence"]) for one in describe_trust(evidence).values()]
+    verdicts = describe_trust(evidence)
+    notes = [Note(_summary(verdicts, mode)) for mode in ("absolute", "signed") if verdicts]
     if notes:
         notes += [
+            *_shared_zeros(evidence),
             Note(
                 "A method passes where the whole 95 % interval of the paired difference to the "
                 "null lies below 0, in every run; it fails where it lies above 0 in every run."
@@ -121,6 +120,29 @@ def _sanity(evidence: Evidence, sweeps: Sequence[Path]) -> TrustSection:
         list(illustrate_sanity(evidence)),
         table,
     )
+
+
+def _summary(verdicts: Mapping[str, Mapping[str, str]], mode: str) -> str:
+    """Who passes and who does not, in one sentence."""
+    by_word: dict[str, list[str]] = {}
+    for method, verdict in verdicts.items():
+        by_word.setdefault(verdict[mode], []).append(method)
+    words = {PASSES: "pass", FAILS: "fail", UNTOLD: "cannot be told"}
+    said = [f"{words[word]}: {', '.join(by_word[word])}" for word in words if by_word.get(word)]
+    return f"With signs {'dropped' if mode == 'absolute' else 'kept'}, {'; '.join(said)}."
+
+
+def _shared_zeros(evidence: Evidence) -> list[Note]:
+    blind = blind_methods(evidence)
+    if not blind:
+        return []
+    return [
+        Note(
+            f"Maps of {', '.join(blind)} are 0 or next to it wherever the image is black, whatever "
+            "the network: with signs dropped their ranks agree there by construction, so that "
+            "failing says little; with signs kept the question is a fair one."
+        )
+    ]
 
 
 def _sanity_table(evidence: Evidence) -> PageTable:
@@ -254,11 +276,7 @@ def _faithfulness_table(evidence: Evidence, names: Sequence[str]) -> PageTable:
 
 
 def _say_blind(evidence: Evidence) -> list[Note]:
-    blind = [
-        method
-        for method in evidence.methods
-        if any(is_blind_to_background(method, way) for way in evidence.settings.get(method, ()))
-    ]
+    blind = blind_methods(evidence)
     if not blind:
         return []
     return [
