@@ -55,16 +55,6 @@ class Request:
     explained_as: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class _Missing:
-    """A measure that a run lacks; ``method`` is empty where it needs none."""
-
-    measure: str
-    method: str
-    inputs: dict[str, Any]
-    hash: str
-
-
 def explain_sweep(sweep: Path, request: Request, console: Console) -> bool:
     """Make the maps and measures that the complete runs of a sweep lack.
 
@@ -198,7 +188,9 @@ class ExplainStage:
     def _tasks(self, run: Run) -> Iterator[tuple[str, Callable[[], list[str]]]]:
         yield "maps", lambda: self._explain(run)
         for name, measure in self.measures.items():
-            methods = list(self._method_settings(run.record)) if measure.per_method else [""]
+            methods: list[str | None] = [None]
+            if measure.per_method:
+                methods = list(self._method_settings(run.record))
             for method in methods:
                 label = f"{name}.{method}" if method else name
                 yield label, lambda name=name, method=method: self._measure(run, name, method)  # type: ignore[misc]
@@ -222,47 +214,36 @@ class ExplainStage:
                 write_probe_figure(run.folder, method, explainer.probe, made)
         return [f"maps.{method}" for method in maps]
 
-    def _measure(self, run: Run, name: str, method: str) -> list[str]:
-        missing = self._missing(run, name, method)
-        if missing is None:
+    def _measure(self, run: Run, name: str, method: str | None) -> list[str]:
+        measure, settings = self.measures[name], self.request.measures[name]
+        explainer = self._explainer(run)
+        inputs = dict(measure.inputs(run, list(self.runs.values())))
+        decided = {
+            "settings": settings,
+            "inputs": inputs,
+            "method_hash": explainer.hash(method) if method else None,
+            "seed": explainer.seed,
+        }
+        hashed = measure_hash(run.record.identity, **decided)
+        if has_measure(run.folder, name, method, hashed):
             self.counts["there"] += 1
             return []
-        subject = self.subject(run.record.identity)
-        outcome = self.measures[name](
-            Task(
-                subject=subject,
-                method=method,
-                inputs=missing.inputs,
-                other=self.subject,
-                build=lambda node: build_recorded(node, trust=self.request.trust),
-                data_dir=self.request.data_dir.absolute(),
-                advance=lambda _: None,
-            )
-        )
-        result = MeasureResult(
-            measure=name,
-            method=method or None,
-            hash=missing.hash,
-            settings=self.request.measures[name],
-            **vars(outcome),
-        )
+        outcome = measure(self._task(run, method, inputs))
+        result = MeasureResult(measure=name, method=method, hash=hashed, **decided, **vars(outcome))
         write_measure(run.folder, result)
         self.counts["made"] += 1
-        return [f"{name}.{method}" if method else name]
+        return [name]
 
-    def _missing(self, run: Run, name: str, method: str) -> _Missing | None:
-        explainer = self._explainer(run)
-        inputs = dict(self.measures[name].inputs(run, list(self.runs.values())))
-        hashed = measure_hash(
-            run.record.identity,
-            self.request.measures[name],
-            inputs,
-            method_hash=explainer.hash(method) if method else None,
-            seed=explainer.seed,
+    def _task(self, run: Run, method: str | None, inputs: Mapping[str, Any]) -> Task:
+        return Task(
+            subject=self.subject(run.record.identity),
+            method=method or "",
+            inputs=inputs,
+            other=self.subject,
+            build=lambda node: build_recorded(node, trust=self.request.trust),
+            data_dir=self.request.data_dir.absolute(),
+            advance=lambda _: None,
         )
-        if has_measure(run.folder, name, method or None, hashed):
-            return None
-        return _Missing(name, method, inputs, hashed)
 
     def _load(self, identity: str) -> Subject:
         """A run with its network, built only from what its record may name."""

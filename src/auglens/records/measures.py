@@ -8,10 +8,11 @@ from typing import Any
 
 from auglens.records.files import write_json
 from auglens.records.identity import digest
-from auglens.records.run import RecordError
+from auglens.records.run import RecordError, plain_name
 
 __all__ = [
     "MeasureResult",
+    "belongs_to",
     "has_measure",
     "measure_hash",
     "measure_path",
@@ -28,8 +29,11 @@ class MeasureResult:
     Attributes:
         measure: Name of the measure.
         method: The saliency method whose maps were measured; None if it needs no maps.
-        hash: Of everything that decided the values, every identity used included.
+        hash: Of everything that decided the values, see :func:`measure_hash`.
         settings: The measure's config.
+        inputs: Identities and settings of other runs that it used.
+        method_hash: Of the maps measured; None if it needs no maps.
+        seed: ``seeds.explain``.
         probe_ids: The probe images that were measured, ``(M,)``.
         columns: One value an image by column of maps.csv, each ``(M,)``; None is undefined.
         values: Whatever is not one value an image.
@@ -39,14 +43,22 @@ class MeasureResult:
     method: str | None
     hash: str
     settings: Mapping[str, Any]
+    inputs: Mapping[str, Any]
+    method_hash: str | None
+    seed: int
     probe_ids: Sequence[int] = ()
     columns: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
 def measure_path(folder: Path, measure: str, method: str | None) -> Path:
-    """Where a measure of a run lies: ``measures/<measure>[.<method>].json``."""
-    return folder / "measures" / f"{'.'.join(filter(None, (measure, method)))}.json"
+    """Where a measure of a run lies: ``measures/<measure>[.<method>].json``.
+
+    Raises:
+        RecordError: If a name is no plain name.
+    """
+    words = [plain_name(word) for word in (measure, method) if word is not None]
+    return folder / "measures" / f"{'.'.join(words)}.json"
 
 
 def measure_hash(
@@ -97,16 +109,57 @@ def read_measure(path: Path) -> MeasureResult:
     """Read and check one sidecar.
 
     Raises:
-        RecordError: If it is absent, damaged, or its columns do not fit its images.
+        RecordError: If it is absent, damaged, of another form, or its columns do not fit its
+            images.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise RecordError(f"{path} cannot be read: {error}") from error
     names = {field.name for field in fields(MeasureResult)}
-    if not isinstance(content, dict) or set(content) != names:
+    if not isinstance(content, dict) or set(content) != names or not _is_well_formed(content):
         raise RecordError(f"{path} is no measure of this version of AugLens.")
-    result = MeasureResult(**content)
-    if any(len(column) != len(result.probe_ids) for column in result.columns.values()):
-        raise RecordError(f"{path} has columns that do not fit its {len(result.probe_ids)} images.")
-    return result
+    name, method = content["measure"], content["method"]
+    if measure_path(path.parents[1], name, method).name != path.name:
+        raise RecordError(f"{path} holds {name} of {method}, which its name does not say.")
+    return MeasureResult(**content)
+
+
+def belongs_to(result: MeasureResult, identity: str, method_hash: str | None) -> bool:
+    """Whether a measure was taken of this run and, if it needs maps, of the maps it now has.
+
+    Args:
+        result: Read from the run's folder.
+        identity: Of the run.
+        method_hash: Of the maps of the measure's method; None if it has none.
+    """
+    if result.method_hash != method_hash:
+        return False
+    return result.hash == measure_hash(
+        identity,
+        result.settings,
+        result.inputs,
+        method_hash=result.method_hash,
+        seed=result.seed,
+    )
+
+
+def _is_well_formed(content: Mapping[str, Any]) -> bool:
+    mappings = ("settings", "inputs", "columns", "values")
+    optional = (content["method"], content["method_hash"])
+    ids, columns = content["probe_ids"], content["columns"]
+    return (
+        all(isinstance(content[name], dict) for name in mappings)
+        and all(isinstance(content[name], str) for name in ("measure", "hash"))
+        and all(one is None or isinstance(one, str) for one in optional)
+        and type(content["seed"]) is int
+        and isinstance(ids, list)
+        and all(type(one) is int for one in ids)
+        and all(_is_column(column, len(ids)) for column in columns.values())
+    )
+
+
+def _is_column(column: object, length: int) -> bool:
+    if not isinstance(column, list) or len(column) != length:
+        return False
+    return all(value is None or type(value) in (int, float) for value in column)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -26,6 +27,7 @@ __all__ = [
     "has_map",
     "map_path",
     "method_hash",
+    "plain_name",
     "read_map",
     "read_probe",
     "read_record",
@@ -41,6 +43,7 @@ __all__ = [
 SCHEMA = 1
 RECORD = "record.json"
 STATUS = "status.json"
+PLAIN_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 
 
 class RecordError(ValueError):
@@ -241,9 +244,24 @@ def read_probe(folder: Path) -> Probe:
     return Probe(**{**arrays, "hash": str(arrays["hash"])})
 
 
+def plain_name(name: object) -> str:
+    """A name that can be part of a file's name and leads to no other folder.
+
+    Raises:
+        RecordError: If it is not one word of letters, digits, ``_``, ``-`` and ``.``.
+    """
+    if not isinstance(name, str) or not PLAIN_NAME.fullmatch(name):
+        raise RecordError(f"{name!r} is no name of a saliency method or measure.")
+    return name
+
+
 def map_path(folder: Path, method: str) -> Path:
-    """Where the maps of one saliency method lie."""
-    return folder / "saliency" / f"{method}.npz"
+    """Where the maps of one saliency method lie.
+
+    Raises:
+        RecordError: If ``method`` is no plain name.
+    """
+    return folder / "saliency" / f"{plain_name(method)}.npz"
 
 
 def write_map(
@@ -273,13 +291,10 @@ def read_map(folder: Path, method: str) -> SaliencyMaps:
     """
     path = map_path(folder, method)
     arrays = _arrays(path, {field.name for field in fields(SaliencyMaps)})
-    try:
-        settings = json.loads(str(arrays["settings"]))
-    except json.JSONDecodeError as error:
-        raise RecordError(f"{path} does not say how its maps were made: {error}") from error
-    return SaliencyMaps(
-        arrays["maps"], arrays["probe_ids"], hash=str(arrays["hash"]), settings=settings
-    )
+    maps, ids = arrays["maps"], arrays["probe_ids"]
+    if maps.ndim != 3 or maps.dtype != np.float32 or ids.shape != maps.shape[:1]:
+        raise RecordError(f"{path} holds no maps (N, H, W) with N probe ids.")
+    return SaliencyMaps(maps, ids, hash=str(arrays["hash"]), settings=_settings(path, arrays))
 
 
 def read_samples(folder: Path) -> dict[str, NDArray[Any]]:
@@ -317,6 +332,16 @@ def _arrays(path: Path, names: set[str]) -> dict[str, Any]:
     if set(arrays) != names:
         raise RecordError(f"{path} holds {sorted(arrays)}, expected {sorted(names)}.")
     return arrays
+
+
+def _settings(path: Path, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        settings = json.loads(str(arrays["settings"]))
+    except json.JSONDecodeError as error:
+        raise RecordError(f"{path} does not say how its maps were made: {error}") from error
+    if not isinstance(settings, dict) or not {"target", "seed"} <= set(settings):
+        raise RecordError(f"{path} does not say for which target and seed its maps were made.")
+    return settings
 
 
 def _is_run(folder: Path) -> bool:

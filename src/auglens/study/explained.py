@@ -14,14 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from auglens.metrics.catalogue import of_family
-from auglens.records.measures import MeasureResult, measure_hash, read_measures
+from auglens.records.measures import MeasureResult, belongs_to, measure_path, read_measures
 from auglens.records.run import Probe, RecordError, read_map, read_probe
 from auglens.study.load import Run
 
 __all__ = ["Explained", "ExplainedRun", "read_explained"]
-
-# Measures that use nothing but the run itself, so that their hash can be worked out again.
-OF_ONE_RUN = frozenset({"faithfulness", "infidelity", "sensitivity", "parameter_randomization"})
 
 Column = NDArray[Any]
 
@@ -110,42 +107,28 @@ class _Reading:
         results, damage = read_measures(self.run.folder)
         for line in damage:
             self._say(line)
-        known: set[tuple[str, str | None]] = set()
         for result in results:
-            name = f"measures/{result.measure}{'.' if result.method else ''}{result.method or ''}"
             obstacle = self._obstacle(result, methods)
-            if (result.measure, result.method) in known:
-                obstacle = "is there twice"
             if obstacle:
-                self._say(f"{name} {obstacle}, so it is left out.")
+                name = measure_path(self.run.folder, result.measure, result.method).name
+                self._say(f"measures/{name} {obstacle}, so it is left out.")
                 continue
-            known.add((result.measure, result.method))
             yield result
 
     def _obstacle(self, result: MeasureResult, methods: Mapping[str, Explained]) -> str:
         """Why a sidecar does not belong to the maps at hand; nothing if it does."""
-        if result.method is None:
-            return ""
-        if result.method not in methods:
+        own = methods.get(result.method) if result.method else None
+        if result.method and own is None:
             return "measures maps that are not there"
-        own = methods[result.method]
-        ids = [int(one) for one in result.probe_ids]
-        if len(set(ids)) < len(ids) or not set(ids) <= set(own.probe_ids.tolist()):
+        if not belongs_to(result, self.run.record.identity, own.hash if own else None):
+            return "measures other maps than those at hand"
+        ids = list(result.probe_ids)
+        known = set(own.probe_ids.tolist()) if own else set()
+        if len(set(ids)) < len(ids) or not set(ids) <= known:
             return "measures other images than the maps explain"
         if not set(result.columns) <= set(of_family("faithfulness")):
             return "holds measures that are not known"
-        if result.measure in OF_ONE_RUN and result.hash != self._hash(result, own):
-            return "measures other maps than those at hand"
         return ""
-
-    def _hash(self, result: MeasureResult, own: Explained) -> str:
-        return measure_hash(
-            self.run.record.identity,
-            result.settings,
-            {},
-            method_hash=own.hash,
-            seed=own.settings["seed"],
-        )
 
 
 def _read_method(run: Run, method: str, probe: Probe) -> Explained:
