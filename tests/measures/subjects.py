@@ -48,7 +48,7 @@ def store_maps(subject: Subject, name: str, maps: Tensor) -> None:
         maps=maps.float().numpy(),
         probe_ids=ids,
         method_hash="h",
-        settings={},
+        settings={"target": "true_class", "seed": 0},
     )
 
 

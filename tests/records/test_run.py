@@ -2,6 +2,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -128,7 +129,7 @@ def test_maps_and_probe_come_back_bit_for_bit(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     maps = rng.random((4, 5, 6)).astype(np.float32)
     ids = np.arange(4)
-    made = {"reduce": "sum", "seed": 0}
+    made = {"reduce": "sum", "target": "true_class", "seed": 0}
     write_map(tmp_path, "gradient", maps=maps, probe_ids=ids, method_hash="h", settings=made)
     read = read_map(tmp_path, "gradient")
     assert read.maps.tobytes() == maps.tobytes()
@@ -150,4 +151,37 @@ def test_pickled_arrays_are_refused(tmp_path: Path) -> None:
     objects = np.array([{}], dtype=object)
     np.savez(path, maps=objects, probe_ids=np.arange(1), hash=np.array("h"), settings=settings)
     with pytest.raises(RecordError, match="cannot be read"):
+        read_map(tmp_path, "gradient")
+
+
+@pytest.mark.parametrize("name", ["../../pwn", "a/b", "", ".hidden", "a\\b", "a b", "$x$", 3, None])
+def test_a_name_that_leads_elsewhere_is_no_method(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RecordError, match="no name of a saliency method"):
+        read_map(tmp_path, name)
+    assert not has_map(tmp_path, name, "h")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"maps": np.zeros((4, 5), np.float32)}, id="maps without width"),
+        pytest.param({"maps": np.zeros((4, 5, 6))}, id="maps of another type"),
+        pytest.param({"probe_ids": np.arange(3)}, id="an id too few"),
+        pytest.param({"settings": np.array('{"seed": 0}')}, id="no target"),
+        pytest.param({"settings": np.array("[1]")}, id="settings that are a list"),
+        pytest.param({"settings": np.array("{")}, id="broken settings"),
+    ],
+)
+def test_maps_of_another_form_are_damage(tmp_path: Path, change: dict[str, Any]) -> None:
+    whole = {
+        "maps": np.zeros((4, 5, 6), np.float32),
+        "probe_ids": np.arange(4),
+        "hash": np.array("h"),
+        "settings": np.array('{"target": "true_class", "seed": 0}'),
+    }
+    path = tmp_path / "saliency" / "gradient.npz"
+    files.write_arrays(path, whole)
+    assert read_map(tmp_path, "gradient").hash == "h"
+    files.write_arrays(path, {**whole, **change})
+    with pytest.raises(RecordError, match=r"gradient\.npz"):
         read_map(tmp_path, "gradient")

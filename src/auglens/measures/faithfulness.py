@@ -7,7 +7,15 @@ import torch
 from torch import Tensor
 
 from auglens.measures.measure import Outcome, Subject, Task, optional_numbers
-from auglens.metrics.faithfulness import Curves, Substrate, auc, perturbation_curves, substrate
+from auglens.metrics.faithfulness import (
+    Curves,
+    Substrate,
+    deletion,
+    insertion,
+    perturbation_curves,
+    srg,
+    substrate,
+)
 from auglens.saliency.guard import explaining
 from auglens.study.load import Run
 
@@ -54,12 +62,9 @@ class Faithfulness:
         means: dict[str, dict[str, list[float | None]]] = {}
         for kind in self.substrates:
             curves = self._curves(task, kind)
-            deletion = auc(curves.most_important_first)
-            insertion = auc(curves.least_important_first)
             columns |= {
-                f"deletion_{kind}": optional_numbers(deletion),
-                f"insertion_{kind}": optional_numbers(insertion),
-                f"srg_{kind}": optional_numbers(insertion - deletion),
+                f"{measure.__name__}_{kind}": optional_numbers(measure(curves))
+                for measure in (deletion, insertion, srg)
             }
             means[kind] = {
                 order: optional_numbers(curve.nanmean(dim=0))
