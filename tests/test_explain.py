@@ -158,6 +158,8 @@ def test_a_damaged_file_is_named(
         pytest.param(["sweep=conf", "measures=[faith]"], "faithfulness", id="misspelt measure"),
         pytest.param(["sweep=conf", "truts=x"], "truts", id="misspelt key"),
         pytest.param(["sweep=conf", "saliency=[]"], "Nothing to do", id="nothing to do"),
+        pytest.param(["sweep=conf", "trust=null"], "trust is a list", id="no trust"),
+        pytest.param(["sweep=conf", "data_dir=null"], "data_dir a folder", id="no data folder"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_1(
@@ -167,6 +169,27 @@ def test_a_mistake_is_one_line_and_exit_code_1(
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_a_setting_that_no_measure_has_is_one_line(
+    folder: Path, data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overrides = ("measures=[faithfulness]", "+measures.faithfulness.pink=1")
+    assert explain(folder, data_dir, *overrides) == 1
+    error = capsys.readouterr().err
+    assert "pink" in error
+    assert error.count("\n") == 1
+
+
+def test_a_method_that_does_not_fit_a_model_costs_nothing_else(
+    folder: Path, data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layer = "saliency.methods.gradcam.layer=null"
+    assert explain(folder, data_dir, "saliency=[gradcam,edge]", layer) == 1
+    assert "model.cam_layer" in capsys.readouterr().out
+    for run in run_folders(folder):
+        assert (run / "saliency" / "edge.npz").exists()
+        assert not (run / "saliency" / "gradcam.npz").exists()
 
 
 def test_no_complete_run_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -202,6 +225,61 @@ class TestAtTheEndOfTraining:
         alone = ("augment=crop", "measures=[sensitivity]", f"hydra.run.dir={run}")
         assert cli(*alone, *small, *QUIET, "measures.sensitivity.num_images=10") == 0
         assert measure_path(run, "sensitivity", "gradient").exists()
+
+    def test_a_measure_that_cannot_be_built_fails_before_training(
+        self, cli: Cli, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        folder = tmp_path / "day" / "time"
+        overrides = ("measures=[faithfulness]", "+measures.faithfulness.num_step=5")
+        arguments = ("augment=none", *overrides, f"hydra.sweep.dir={folder}", *SMALL, *QUIET)
+        assert cli("-m", *arguments) == 1
+        assert "num_step" in capsys.readouterr().out
+        assert not (folder / "0-none-s1-seed0" / "history.csv").exists()
+
+    @pytest.mark.parametrize(("stop", "code"), [(KeyboardInterrupt, 130), (SystemExit(143), 143)])
+    def test_an_interrupt_while_measuring_does_not_cost_the_report(
+        self,
+        cli: Cli,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        stop: BaseException,
+        code: int,
+    ) -> None:
+        def interrupted(*_: object) -> bool:
+            raise stop
+
+        monkeypatch.setattr("auglens.stage.explain_jobs", interrupted)
+        folder = tmp_path / "day" / "time"
+        arguments = ("augment=none", "measures=[faithfulness]", f"hydra.sweep.dir={folder}")
+        assert cli("-m", *arguments, *SMALL, *QUIET) == code
+        assert (folder / "report" / "report.html").exists()
+
+    def test_an_augmentation_of_ones_own_is_trusted_by_the_runs_beside_it(
+        self, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "my_wobble_of_this_test.py").write_text(
+            "from auglens.augment.transforms import Blur\n\nclass Wobble(Blur): ...\n"
+        )
+        monkeypatch.syspath_prepend(tmp_path)
+        conf = tmp_path / "conf" / "augment"
+        conf.mkdir(parents=True)
+        text = (REPOSITORY / "conf" / "augment" / "blur.yaml").read_text()
+        own = text.replace("auglens.augment.transforms.Blur", "my_wobble_of_this_test.Wobble")
+        (conf / "wobble.yaml").write_text(own.replace("name: blur", "name: wobble"))
+        folder = tmp_path / "day" / "time"
+        code = cli(
+            "-m",
+            f"--config-dir={tmp_path / 'conf'}",
+            "augment=crop,wobble",
+            "measures=[equivariance]",
+            "measures.equivariance.num_images=10",
+            f"hydra.sweep.dir={folder}",
+            *SMALL,
+            *QUIET,
+        )
+        assert code == 0
+        path = measure_path(folder / "0-crop-s1-seed0", "equivariance", "gradient")
+        assert list(read_measure(path).values["augments"]) == ["crop", "wobble"]
 
     def test_a_failing_measure_is_exit_code_1_and_the_report_is_built(
         self, cli: Cli, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -245,6 +323,49 @@ def test_a_reused_sweep_gets_what_it_lacks_and_keeps_what_it_has(
     capsys.readouterr()
     assert explain(other, data_dir, "saliency=[edge]", "saliency.methods.edge.reduce=sum") == 1
     assert "belongs to a reused sweep" in capsys.readouterr().out
+
+
+def test_maps_and_measures_of_a_reused_sweep_are_not_replaced_nor_confused(
+    sweep: Sweep, cli: Cli, data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    original = tmp_path / "first" / "time"
+    shutil.copytree(sweep.folder / "1-crop-s1-seed0", original / "1-crop-s1-seed0")
+    path = measure_path(original / "1-crop-s1-seed0", "faithfulness", "gradient")
+    other = tmp_path / "second" / "time"
+    arguments = ("augment=crop", f"reuse=[{original}]", f"hydra.sweep.dir={other}")
+    assert cli("-m", *arguments, *SMALL, *QUIET) == 0
+    measured = ("saliency=[gradient]", "measures=[faithfulness]")
+    capsys.readouterr()
+    # Maps of other settings are refused, and so are measures that would speak of them.
+    assert explain(other, data_dir, *measured, "saliency.methods.gradient.reduce=sum") == 1
+    assert "with other settings" in capsys.readouterr().out
+    assert not path.exists()
+    assert explain(original, data_dir, *measured) == 0
+    before = path.read_bytes()
+    assert explain(other, data_dir, *measured) == 0
+    assert explain(other, data_dir, *measured, "measures.faithfulness.substrates=[mean]") == 1
+    assert "was measured otherwise" in capsys.readouterr().out
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("layer", ["${oc.env:AUGLENS_SECRET}", 3])
+def test_a_recorded_layer_is_plain_text(
+    folder: Path,
+    data_dir: Path,
+    layer: object,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("AUGLENS_SECRET", "s3cret")
+    path = folder / "1-crop-s1-seed0" / "record.json"
+    content: dict[str, Any] = json.loads(path.read_text())
+    content["config"]["model"]["cam_layer"] = layer
+    path.write_text(json.dumps(content))
+    assert explain(folder, data_dir, "saliency=[gradcam]") == 1
+    said = capsys.readouterr().out
+    assert "s3cret" not in said
+    assert "FAILED  1-crop-s1-seed0" in said
+    assert (folder / "5-none-s1-seed0" / "saliency" / "gradcam.npz").exists()
 
 
 def test_generated_colour_images_of_unequal_classes_are_measured(

@@ -88,7 +88,20 @@ def test_interpolations_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_modules_that_the_user_trusts_are_built() -> None:
     node = {"_target_": "fractions.Fraction", "numerator": 1, "denominator": 2}
-    assert build_recorded(node, trust=["fractions"]) == 0.5
-    for other in (["fraction"], ["fractions.Fraction.real"], []):
+    for own in (["fractions"], ["fractions.Fraction"]):
+        assert build_recorded(node, trust=own) == 0.5
+    for other in (["fraction"], ["fractions.Fraction.real"], ["no_such_module"], []):
         with pytest.raises(UntrustedError):
             build_recorded(node, trust=other)
+
+
+def test_what_a_trusted_module_only_imports_is_not_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_nets_of_this_test.py").write_text("import torch\n\nclass Net: ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    trust = ["my_nets_of_this_test"]
+    build_recorded({"_target_": "my_nets_of_this_test.Net"}, trust=trust)
+    for target in ("torch.load", "torch.hub.load", "torch.nn.Linear", "torch"):
+        with pytest.raises(UntrustedError):
+            check_recorded({"_target_": f"my_nets_of_this_test.{target}"}, trust=trust)

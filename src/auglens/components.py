@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from pytorch_lightning import Trainer
 from torch import Tensor
@@ -64,6 +65,8 @@ def build_components(config: Config) -> Components:
         ValueError: If a setting cannot work; the message names its key.
     """
     _check(config)
+    for node in config["measures"].values():
+        built(node)
     torch.set_num_threads(config["num_threads"])
     inputs = identity_inputs(config, **_hardware(config["trainer"]))
     dataset = _dataset(config)
@@ -178,5 +181,12 @@ def _explainer(config: Config, dataset: ImageDataset, identity: str) -> Explaine
 
 
 def built(node: Any) -> Any:  # noqa: ANN401 - whatever the config names
-    """What a config node with a ``_target_`` names."""
-    return instantiate(node, _convert_="all")
+    """What a config node with a ``_target_`` names.
+
+    Raises:
+        ValueError: If it cannot be built; says in one line why.
+    """
+    try:
+        return instantiate(node, _convert_="all")
+    except InstantiationException as error:
+        raise ValueError(" ".join(str(error).split())) from error

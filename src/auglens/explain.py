@@ -50,6 +50,8 @@ def _checked_sweep(config: "DictConfig") -> Path:
         raise ValueError(f"There is no folder {plain['sweep']}.")
     if not plain["saliency"]["methods"] and not plain["measures"]:
         raise ValueError("Nothing to do: name saliency=[<method>,...] or measures=[<name>,...].")
+    if not isinstance(plain["trust"], (str, list)) or not plain["data_dir"]:
+        raise ValueError("trust is a list of modules and data_dir a folder; neither can be null.")
     return Path(plain["sweep"])
 
 
@@ -66,7 +68,11 @@ def _explain(sweep: Path, config: "DictConfig") -> int:
     measures: Any = OmegaConf.to_container(config.measures, resolve=True)
     trust = [config.trust] if isinstance(config.trust, str) else list(config.trust)
     request = Request(methods, measures, trust, Path(config.data_dir), bool(config.figures))
-    return 0 if explain_sweep(sweep, request, Console()) else 1
+    try:
+        return 0 if explain_sweep(sweep, request, Console()) else 1
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
 
 
 if __name__ == "__main__":

@@ -15,10 +15,10 @@ def image_progress(console: Console, *, total: int) -> Iterator[Callable[[str, i
 
     Args:
         console: Where to draw.
-        total: Images in all, counted once for each time that one is worked on.
+        total: How much there is to do, in images or in whole tasks.
 
     Yields:
-        Called with what is being done and how many images are finished.
+        Called with what is being done and how much of ``total`` that finished.
     """
     bar = Progress(
         TextColumn("{task.description}"),

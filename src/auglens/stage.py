@@ -4,8 +4,8 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,13 @@ from auglens.measures.measure import Measure, NotMeasurable, Subject, Task
 from auglens.progress import image_progress
 from auglens.records.identity import digest
 from auglens.records.locks import identity_lock
-from auglens.records.measures import MeasureResult, has_measure, measure_hash, write_measure
+from auglens.records.measures import (
+    MeasureResult,
+    has_measure,
+    measure_hash,
+    measure_path,
+    write_measure,
+)
 from auglens.records.run import RecordError, RunRecord, read_probe
 from auglens.run_figures import write_probe_figure
 from auglens.study.load import Run, StudyError, load_sweeps
@@ -28,7 +34,7 @@ from auglens.trust import build_recorded, check_recorded, targets
 
 __all__ = ["ExplainStage", "Request", "asked_for", "explain_jobs", "explain_sweep"]
 
-NETWORKS_KEPT = 4
+RUNS_KEPT = 4
 
 log = logging.getLogger(__name__)
 
@@ -85,9 +91,12 @@ def explain_jobs(sweep: Path, jobs: Iterable[Mapping[str, Any]], console: Consol
     Returns:
         Whether nothing failed.
     """
+    jobs = list(jobs)
+    # A measure of one run may build what another run was made of.
+    trust = sorted({name for job in jobs for name in job["trust"]})
     alike: dict[str, tuple[Mapping[str, Any], list[str]]] = {}
     for job in jobs:
-        plan = {key: value for key, value in job.items() if key != "identity"}
+        plan = {key: value for key, value in job.items() if key not in ("identity", "trust")}
         if plan["measures"]:
             alike.setdefault(digest(plan), (plan, []))[1].append(job["identity"])
     if not alike:
@@ -96,7 +105,7 @@ def explain_jobs(sweep: Path, jobs: Iterable[Mapping[str, Any]], console: Consol
     fine = True
     for wanted, identities in alike.values():
         chosen = [run for run in runs if run.record.identity in identities]
-        fine &= ExplainStage(sweep, runs, _request(wanted), console).run(chosen)
+        fine &= ExplainStage(sweep, runs, _request(wanted, trust), console).run(chosen)
     return fine
 
 
@@ -112,17 +121,17 @@ def asked_for(config: Mapping[str, Any], identity: str) -> dict[str, Any]:
         "identity": identity,
         "saliency": config["saliency"],
         "measures": config["measures"],
-        "trust": sorted({target.rpartition(".")[0] for target in targets(own)}),
+        "trust": sorted(targets(own)),
         "data_dir": str(Path(config["paths"]["data_dir"]).absolute()),
         "figures": config["figures"],
         "explained_as": {"target": config["probe"]["target"], "seed": config["seeds"]["explain"]},
     }
 
 
-def _request(wanted: Mapping[str, Any]) -> Request:
-    plain = {key: wanted[key] for key in ("measures", "trust", "figures", "explained_as")}
-    methods = wanted["saliency"]["methods"]
-    return Request(methods=lambda _: methods, data_dir=Path(wanted["data_dir"]), **plain)
+def _request(wanted: Mapping[str, Any], trust: Sequence[str]) -> Request:
+    plain = {key: wanted[key] for key in ("measures", "figures", "explained_as")}
+    methods, data_dir = wanted["saliency"]["methods"], Path(wanted["data_dir"])
+    return Request(methods=lambda _: methods, data_dir=data_dir, trust=trust, **plain)
 
 
 class ExplainStage:
@@ -145,9 +154,12 @@ class ExplainStage:
         self.measures: dict[str, Measure] = {
             name: built(node) for name, node in request.measures.items()
         }
+        # Only their values depend on the model.
+        self.method_names = list(request.methods(None))
         self.counts: Counter[str] = Counter()
         self.omitted: Counter[str] = Counter()
-        self.subject = lru_cache(maxsize=NETWORKS_KEPT)(self._load)
+        self.probe = lru_cache(maxsize=RUNS_KEPT)(self._read_probe)
+        self.subject = lru_cache(maxsize=RUNS_KEPT)(self._load)
 
     def run(self, chosen: Sequence[Run]) -> bool:
         """Do everything that is missing; a failure costs only itself.
@@ -158,21 +170,24 @@ class ExplainStage:
         Returns:
             Whether nothing failed.
         """
-        with image_progress(self.console, total=self._num_tasks(chosen)) as advance:
+        total = len(chosen) * sum(1 for _ in self._tasks(chosen[0])) if chosen else 0
+        with image_progress(self.console, total=total) as self._advance:
             for run in chosen:
                 started = time.perf_counter()
-                done = self._complete(run, advance)
+                done = self._complete(run)
                 if done:
                     seconds = time.perf_counter() - started
                     self._say(f"{run.name}  {_counted(done)}  {seconds:.1f} s")
         self._conclude()
         return self.counts["failed"] == 0
 
-    def _complete(self, run: Run, advance: Callable[[str, int], object]) -> list[str]:
+    def _complete(self, run: Run) -> list[str]:
         """Make what one run lacks; names of what was made."""
         made = []
+        torch.set_num_threads(run.record.inputs["num_threads"])
         for label, task in self._tasks(run):
-            advance(f"{run.name} {label}", 0)
+            self._label, self._num_images = f"{run.name} {label}", 0
+            self._tick(0)
             try:
                 with identity_lock(self.sweep, run.record.identity):
                     made += task()
@@ -182,41 +197,38 @@ class ExplainStage:
                 self.counts["failed"] += 1
                 log.debug("%s %s failed", run.name, label, exc_info=True)
                 self._say(f"FAILED  {run.name} {label}: {error}", style="red")
-            advance(f"{run.name} {label}", 1)
+            self._advance(self._label, 1)
         return made
 
+    def _tick(self, count: int) -> None:
+        """Show that a task goes on: how many images it has been through."""
+        self._num_images += count
+        self._advance(f"{self._label}  {self._num_images} images", 0)
+
     def _tasks(self, run: Run) -> Iterator[tuple[str, Callable[[], list[str]]]]:
-        yield "maps", lambda: self._explain(run)
+        for method in self.method_names:
+            yield f"maps.{method}", partial(self._explain, run, method)
         for name, measure in self.measures.items():
-            methods: list[str | None] = [None]
-            if measure.per_method:
-                methods = list(self._method_settings(run.record))
-            for method in methods:
-                label = f"{name}.{method}" if method else name
-                yield label, lambda name=name, method=method: self._measure(run, name, method)  # type: ignore[misc]
+            for one in self.method_names if measure.per_method else (None,):
+                yield f"{name}.{one}" if one else name, partial(self._measure, run, name, one)
 
-    def _num_tasks(self, chosen: Sequence[Run]) -> int:
-        return sum(len(list(self._tasks(run))) for run in chosen)
-
-    def _explain(self, run: Run) -> list[str]:
-        explainer = self._explainer(run)
-        missing = explainer.missing(run.folder)
-        self.counts["there"] += len(explainer.methods) - len(missing)
-        if not missing:
+    def _explain(self, run: Run, method: str) -> list[str]:
+        explainer = self._explainer(run, [method])
+        if not explainer.missing(run.folder):
+            self.counts["there"] += 1
             return []
         if run.borrowed:
             explainer.refuse_to_replace(run.folder)
-        subject = self.subject(run.record.identity)
-        maps = explainer.explain(subject.net, run.folder, lambda *_: None)
-        self.counts["made"] += len(maps)
-        for method, made in maps.items():
-            if self.request.figures:
-                write_probe_figure(run.folder, method, explainer.probe, made)
-        return [f"maps.{method}" for method in maps]
+        net = self.subject(run.record.identity).net
+        (maps,) = explainer.explain(net, run.folder, lambda _, count: self._tick(count)).values()
+        self.counts["made"] += 1
+        if self.request.figures:
+            write_probe_figure(run.folder, method, explainer.probe, maps)
+        return ["maps"]
 
     def _measure(self, run: Run, name: str, method: str | None) -> list[str]:
         measure, settings = self.measures[name], self.request.measures[name]
-        explainer = self._explainer(run)
+        explainer = self._explainer(run, [method] if method else [])
         inputs = dict(measure.inputs(run, list(self.runs.values())))
         decided = {
             "settings": settings,
@@ -228,21 +240,27 @@ class ExplainStage:
         if has_measure(run.folder, name, method, hashed):
             self.counts["there"] += 1
             return []
-        outcome = measure(self._task(run, method, inputs))
+        if run.borrowed and measure_path(run.folder, name, method).exists():
+            raise ValueError(
+                f"{run.folder} belongs to a reused sweep and was measured otherwise; measure it "
+                "in that sweep's own folder."
+            )
+        subject = replace(self.subject(run.record.identity), explainer=explainer)
+        outcome = measure(self._task(subject, method, inputs))
         result = MeasureResult(measure=name, method=method, hash=hashed, **decided, **vars(outcome))
         write_measure(run.folder, result)
         self.counts["made"] += 1
         return [name]
 
-    def _task(self, run: Run, method: str | None, inputs: Mapping[str, Any]) -> Task:
+    def _task(self, subject: Subject, method: str | None, inputs: Mapping[str, Any]) -> Task:
         return Task(
-            subject=self.subject(run.record.identity),
+            subject=subject,
             method=method or "",
             inputs=inputs,
             other=self.subject,
             build=lambda node: build_recorded(node, trust=self.request.trust),
             data_dir=self.request.data_dir.absolute(),
-            advance=lambda _: None,
+            advance=self._tick,
         )
 
     def _load(self, identity: str) -> Subject:
@@ -250,26 +268,34 @@ class ExplainStage:
         run = self.runs[identity]
         config = run.record.config
         check_recorded(config["model"]["net"], trust=self.request.trust)
-        torch.set_num_threads(config["num_threads"])
-        explainer = self._explainer(run)
+        explainer = self._explainer(run, [])
         net = build_network(config, _image_spec(config, explainer.probe))
         load_weights(net, run.folder / checkpoint_name(config))
         net.to(self._device(run.record))
         return Subject(run, explainer, net, predict(net, explainer.probe.images))
 
-    def _explainer(self, run: Run) -> Explainer:
-        settings, config = self._method_settings(run.record), run.record.config
+    def _explainer(self, run: Run, names: Sequence[str]) -> Explainer:
+        """The run's explainer with some of the methods: another one may not fit its model."""
+        config = run.record.config
+        settings = self.request.methods(_recorded_layer(config))
         own = {"target": config["probe"]["target"], "seed": config["seeds"]["explain"]}
         return Explainer(
-            probe=_recorded_probe(run),
-            methods={name: built(node) for name, node in settings.items()},
+            probe=self.probe(run.record.identity),
+            methods={name: built(settings[name]) for name in names},
             settings=settings,
             identity=run.record.identity,
             **{**own, **self.request.explained_as},
         )
 
-    def _method_settings(self, record: RunRecord) -> Mapping[str, Any]:
-        return self.request.methods(record.config["model"]["cam_layer"])
+    def _read_probe(self, identity: str) -> ProbeImages:
+        run = self.runs[identity]
+        stored = read_probe(run.folder)
+        parts = (stored.images, stored.labels, stored.probe_ids)
+        probe = ProbeImages(*(torch.from_numpy(part) for part in parts))
+        if probe.hash != run.record.probe_hash:
+            path = run.folder / "probe.npz"
+            raise RecordError(f"{path} holds other images than the run explained.")
+        return probe
 
     def _device(self, record: RunRecord) -> torch.device:
         """Where the run was trained, if that is here."""
@@ -296,20 +322,19 @@ class ExplainStage:
 def _counted(made: Iterable[str]) -> str:
     """What was made, by kind.
 
-    >>> _counted(["maps.gradient", "maps.edge", "affinity_diversity"])
+    >>> _counted(["maps", "maps", "affinity_diversity"])
     'maps 2, affinity_diversity 1'
     """
-    kinds = Counter(label.split(".")[0] for label in made)
-    return ", ".join(f"{kind} {count}" for kind, count in kinds.items())
+    return ", ".join(f"{kind} {count}" for kind, count in Counter(made).items())
 
 
-def _recorded_probe(run: Run) -> ProbeImages:
-    stored = read_probe(run.folder)
-    parts = (stored.images, stored.labels, stored.probe_ids)
-    probe = ProbeImages(*(torch.from_numpy(part) for part in parts))
-    if probe.hash != run.record.probe_hash:
-        raise RecordError(f"{run.folder / 'probe.npz'} holds other images than the run explained.")
-    return probe
+def _recorded_layer(config: Mapping[str, Any]) -> str | None:
+    """The model's layer for activation maps, as plain text."""
+    layer = config["model"]["cam_layer"]
+    check_recorded(layer, trust=[])
+    if layer is not None and not isinstance(layer, str):
+        raise ValueError(f"The record's model.cam_layer={layer!r} is no name of a layer.")
+    return layer
 
 
 def _image_spec(config: dict[str, Any], probe: ProbeImages) -> ImageSpec:

@@ -85,10 +85,10 @@ def run_to_the_end(main: Callable[[], object]) -> int:
     if not notes:
         return code
     # After an interruption people want their report, not further work.
-    measured = interruption.signal is not None or _measure(SweepFolder.sweep, notes)
+    measured = 0 if interruption.signal is not None else _measure(SweepFolder.sweep, notes)
     reported = _report(SweepFolder.sweep)
     ended_badly = any(note["state"] in ENDED_BADLY for note in notes)
-    return code or int(ended_badly or not measured or not reported)
+    return code or measured or int(ended_badly or not reported)
 
 
 def _exit_code(main: Callable[[], object]) -> int:
@@ -132,20 +132,27 @@ def _read_notes(sweep: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted((sweep / JOBS).glob("*.json"))}
 
 
-def _measure(sweep: Path, notes: Sequence[Mapping[str, Any]]) -> bool:
-    """Take the measures that the jobs asked for; nothing is imported if they asked for none."""
+def _measure(sweep: Path, notes: Sequence[Mapping[str, Any]]) -> int:
+    """Take the measures that the jobs asked for; nothing is imported if they asked for none.
+
+    Returns:
+        The exit code so far; whatever happens here, the report comes next.
+    """
     wanted = [note["wanted"] for note in notes if note["wanted"].get("measures")]
     if not wanted:
-        return True
+        return 0
     from rich.console import Console
 
     from auglens.stage import explain_jobs
-    from auglens.study.load import StudyError
 
     try:
-        return explain_jobs(sweep, wanted, Console())
-    except StudyError:
-        return False
+        return int(not explain_jobs(sweep, wanted, Console()))
+    except (KeyboardInterrupt, SystemExit) as stop:
+        _say_how_to_go_on()
+        return stop.code if isinstance(stop, SystemExit) and isinstance(stop.code, int) else 130
+    except Exception as error:  # noqa: BLE001 - the report of what was trained is worth more
+        sys.stderr.write(f"Nothing was measured: {error}\n")
+        return 1
 
 
 def _report(sweep: Path) -> bool:

@@ -29,7 +29,8 @@ def build_recorded(node: Mapping[str, Any], *, trust: Sequence[str]) -> Any:  # 
 
     Args:
         node: With a ``_target_``, perhaps nested.
-        trust: Modules whose content is allowed beside the classes of AugLens and torchvision.
+        trust: Modules whose own content is allowed beside the classes of AugLens and torchvision,
+            or whole names of classes and functions.
 
     Raises:
         UntrustedError: As :func:`check_recorded`.
@@ -42,8 +43,9 @@ def check_recorded(node: object, *, trust: Sequence[str]) -> None:
     """Refuse a node that names, anywhere in it, more than is allowed.
 
     Allowed are classes defined in ``auglens.models``, ``auglens.augment``, ``torchvision.models``
-    and ``torchvision.transforms.v2``, the loaders of ``auglens.datasets``, and whatever lies in a
-    module of ``trust``. Where a class is defined counts, not how it is reached.
+    and ``torchvision.transforms.v2``, the loaders of ``auglens.datasets``, and the classes and
+    functions defined in a module of ``trust``, or named there themselves. Where something is
+    defined counts, not how it is reached.
 
     Args:
         node: A part of a recorded config.
@@ -56,9 +58,7 @@ def check_recorded(node: object, *, trust: Sequence[str]) -> None:
         if "${" in text:
             raise UntrustedError(f"A recorded config is resolved, but {text!r} asks for more.")
     for target in targets(node):
-        if any(target == module or target.startswith(f"{module}.") for module in trust):
-            continue
-        if not _is_harmless(target):
+        if not _is_harmless(target) and not _is_trusted(target, trust):
             module = target.rpartition(".")[0] or target
             raise UntrustedError(
                 f"The record names {target!r}, which is no class of {', '.join(CLASSES_OF)}. If "
@@ -69,20 +69,33 @@ def check_recorded(node: object, *, trust: Sequence[str]) -> None:
 def _is_harmless(target: str) -> bool:
     packages = (*CLASSES_OF, LOADERS_OF)
     package = next((one for one in packages if target.startswith(f"{one}.")), None)
-    if package is None:
-        return False
-    found = _find(package, target.removeprefix(f"{package}.").split("."))
-    home = str(getattr(found, "__module__", ""))
-    if home != package and not home.startswith(f"{package}."):
-        return False
+    found = None if package is None else _defined_in(package, target)
     if package == LOADERS_OF:
         return inspect.isfunction(found) and found.__name__.startswith("load_")
     return inspect.isclass(found)
 
 
+def _is_trusted(target: str, trust: Sequence[str]) -> bool:
+    if target in trust:
+        return True
+    modules = [module for module in trust if target.startswith(f"{module}.")]
+    found = [_defined_in(module, target) for module in modules]
+    return any(inspect.isclass(one) or inspect.isfunction(one) for one in found)
+
+
+def _defined_in(package: str, target: str) -> object:
+    """What a dotted name leads to, if the package itself defines it; else None."""
+    found = _find(package, target.removeprefix(f"{package}.").split("."))
+    home = str(getattr(found, "__module__", ""))
+    return found if home == package or home.startswith(f"{package}.") else None
+
+
 def _find(package: str, words: Sequence[str]) -> object:
     """What lies at a dotted name; modules are imported from inside the package only."""
-    found: object = importlib.import_module(package)
+    try:
+        found: object = importlib.import_module(package)
+    except ImportError:
+        return None
     for word in words:
         inside = isinstance(found, ModuleType) and found.__name__.startswith(package)
         if inside and not hasattr(found, word):

@@ -1,5 +1,6 @@
 """Runs and tasks for measures, from networks whose answers are known."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from tests.study.generated_sweep import make_config, make_record
 NUM_CLASSES = 3
 
 
-def make_run(folder: Path, augment: str = "none", **changes: Any) -> Run:  # noqa: ANN401
+def make_run(folder: Path, augment: str = "none", /, **changes: Any) -> Run:  # noqa: ANN401
     """A run with a valid record, of which only what a test writes lies on disk."""
     return Run(folder.name, folder, make_record(make_config(augment, **changes)))
 
@@ -31,7 +32,7 @@ def make_subject(
     explainer = Explainer(
         probe=probe,
         methods=methods,
-        settings={name: {} for name in methods},
+        settings=defaultdict(dict),
         target="true_class",
         seed=0,
         identity=run.record.identity,
@@ -47,7 +48,7 @@ def store_maps(subject: Subject, name: str, maps: Tensor) -> None:
         name,
         maps=maps.float().numpy(),
         probe_ids=ids,
-        method_hash="h",
+        method_hash=subject.explainer.hash(name),
         settings={"target": "true_class", "seed": 0},
     )
 

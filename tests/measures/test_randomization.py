@@ -14,7 +14,7 @@ from auglens.measures.randomization import (
 )
 from auglens.saliency.gradients import Gradient, InputXGradient
 from auglens.saliency.null_maps import EdgeMap, RandomMap
-from auglens.saliency.randomization import cascade, layer_names
+from auglens.saliency.randomization import cascade, layer_names, unforgettable
 from tests.measures.subjects import labelled, linear_network, make_run, make_subject, make_task
 from tests.saliency.shipped_methods import shipped_network
 
@@ -170,3 +170,35 @@ def test_batch_norm_forgets_its_statistics_too() -> None:
     assert layer_names(net) == ["1", "0"]
     _, randomized = next(iter(cascade(net, generator=torch.Generator())))
     assert torch.equal(randomized[1].running_mean, torch.zeros(2))  # type: ignore[index]
+
+
+def test_parameters_that_no_layer_can_forget_are_named(tmp_path: Path) -> None:
+    class WithToken(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.token = nn.Parameter(torch.zeros(3))
+            self.linear = nn.Linear(784, 3)
+
+        def forward(self, images: Tensor) -> Tensor:
+            logits: Tensor = self.linear(images.flatten(1)) + self.token
+            return logits
+
+    assert unforgettable(WithToken()) == ["token"]
+    assert unforgettable(nn.MultiheadAttention(4, 2)) == ["in_proj_weight", "in_proj_bias"]
+    assert unforgettable(shipped_network("cnn2", 1, 28, 28)[0]) == []
+    images = torch.rand(3, 1, 28, 28)
+    subject = make_subject(make_run(tmp_path), WithToken(), METHODS, images, torch.arange(3))
+    with pytest.raises(NotMeasurable, match="token"):
+        ParameterRandomization(num_images=3, num_draws=1)(make_task(subject, "gradient"))
+
+
+def test_a_signed_reduction_has_an_absolute_mode_all_the_same(
+    tmp_path: Path, images: Tensor
+) -> None:
+    methods = {how: Gradient(reduce=how, batch_size=50) for how in ("max_abs", "sum")}
+    subject = make_subject(make_run(tmp_path), linear_network(784), methods, images, labelled(10))
+    values = [
+        ParameterRandomization(num_images=30, num_draws=1)(make_task(subject, how)).values
+        for how in methods
+    ]
+    assert values[0] == values[1]

@@ -14,6 +14,7 @@ from auglens.settings import CONFIG_FOLDER, compose_settings
 NAMES = sorted(path.stem for path in (CONFIG_FOLDER / "saliency").glob("*.yaml"))
 MODELS = sorted(path.stem for path in (CONFIG_FOLDER / "model").glob("*.yaml"))
 STOCHASTIC = ("smoothgrad", "gradient_shap", "random")
+OWN_NOISE = ("smoothgrad", "gradient_shap")
 TRAIN_KEYS = (
     *("seed", "seeds", "num_threads", "dataset", "augment", "model", "optimizer", "saliency"),
     *("trainer", "logger", "data", "probe", "measures", "figures", "reuse", "fail_fast", "paths"),

@@ -194,15 +194,18 @@ def test_edge_is_scipys_sobel() -> None:
     close(found, torch.from_numpy(np.stack(expected)))
 
 
-def test_random_is_half_normal_the_same_for_a_network_and_unrelated_between_two() -> None:
+def test_random_is_half_normal_and_unrelated_between_networks_and_images() -> None:
+    torch.manual_seed(0)
     first, second = nn.Linear(3, 2), nn.Linear(3, 2)
-    images, targets = torch.zeros(40, 1, 28, 28), torch.zeros(40, dtype=torch.long)
+    images, targets = torch.rand(40, 1, 28, 28), torch.zeros(40, dtype=torch.long)
     method = RandomMap(reduce="max_abs", batch_size=15)
     maps = [signed(method, net, images, targets).flatten() for net in (first, first, second)]
     assert torch.equal(maps[0], maps[1])
     # Mean sqrt(2 / pi) of 31,360 pixels: 4 standard errors; correlation likewise.
     assert float(maps[0].mean()) == pytest.approx(0.7979, abs=4 * 0.603 / 31360**0.5)
     assert abs(float(torch.corrcoef(torch.stack([maps[0], maps[2]]))[0, 1])) < 4 / 31360**0.5
+    nudged = signed(method, first, images + 1e-6, targets).flatten()
+    assert abs(float(torch.corrcoef(torch.stack([maps[0], nudged]))[0, 1])) < 4 / 31360**0.5
 
 
 @pytest.mark.parametrize("layer", ["conv9", "conv"])

@@ -55,12 +55,16 @@ class AffinityDiversity:
         raise NotMeasurable("no baseline (none) has the same seeds and settings")
 
     def __call__(self, task: Task) -> Outcome:
-        """Eleven values; see the class."""
+        """Eleven values; see the class.
+
+        Raises:
+            NotMeasurable: If a history cannot be read.
+        """
         subject, reference = task.subject, task.other(task.inputs["reference"])
+        own, clean = (last_train_loss(one.run) for one in (subject, reference))
         dataset = task.build(subject.run.record.config["dataset"])(data_dir=task.data_dir)
         augmentation = task.build(subject.run.record.config["augment"]["transform"])
         affinity = self._affinity(reference, dataset, augmentation)
-        own, clean = (last_train_loss(one.run) for one in (subject, reference))
         values = {
             **affinity,
             "num_draws": self.num_draws,
@@ -75,7 +79,7 @@ class AffinityDiversity:
 
     def _affinity(
         self, reference: Subject, dataset: ImageDataset, augmentation: Augmentation
-    ) -> dict[str, float]:
+    ) -> dict[str, float | None]:
         images, labels = dataset.val.unit_images(), dataset.val.labels
         generator = reference.generator()
         clean = _accuracy(reference, images, labels)
@@ -85,7 +89,7 @@ class AffinityDiversity:
         ]
         augmented = sum(drawn) / len(drawn)
         return {
-            "affinity": augmented / clean,
+            "affinity": augmented / clean if clean > 0 else None,
             "affinity_gap": augmented - clean,
             "clean_accuracy": clean,
             "augmented_accuracy": augmented,

@@ -44,33 +44,35 @@ class Equivariance:
         self.strength = strength
 
     def inputs(self, run: Run, runs: Sequence[Run]) -> Mapping[str, Any]:
-        """The ``transforms`` to test, by augmentation: those of the sweep that have a strength.
+        """The ``transforms`` to test: those of the run's group that have a strength, by name.
 
         Raises:
-            NotMeasurable: If there is none.
+            NotMeasurable: If there is none, or one name stands for two transforms.
         """
-        del run
-        nodes = {
-            one.record.augment: {
-                **one.record.config["augment"]["transform"],
-                "strength": self.strength,
-            }
-            for one in sorted(runs, key=lambda one: one.record.identity)
-            if one.record.strength is not None
-        }
+        nodes: dict[str, dict[str, Any]] = {}
+        for one in runs:
+            if one.record.strength is None or one.record.group != run.record.group:
+                continue
+            node = {**one.record.config["augment"]["transform"], "strength": self.strength}
+            if nodes.setdefault(one.record.augment, node) != node:
+                raise NotMeasurable(f"{one.record.augment} stands for more than one transform")
         if not nodes:
-            raise NotMeasurable("no augmentation of the sweep has a strength")
+            raise NotMeasurable("no augmentation that it can be compared with has a strength")
         return {"transforms": dict(sorted(nodes.items()))}
 
     def __call__(self, task: Task) -> Outcome:
-        """Values ``augments``: by augmentation, ``map`` and ``model``, one number an image."""
+        """Values ``augments``: by augmentation, ``map`` and ``model``, one number an image.
+
+        Raises:
+            NotMeasurable: If an augmentation cannot apply one draw twice.
+        """
         subject = task.subject.part(self.num_images)
         maps = self._maps(task, subject, subject.images)
         found = {}
         for name, node in task.inputs["transforms"].items():
             transform = task.build(node)
             if not isinstance(transform, StrengthTransform):
-                continue
+                raise NotMeasurable(f"{name} is no StrengthTransform, so no draw can be repeated")
             found[name] = self._test(task, subject, maps, transform)
         ids = subject.explainer.probe.ids.tolist()
         return Outcome(ids, values={"augments": found})

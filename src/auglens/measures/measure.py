@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from auglens.explainer import Explainer
-from auglens.records.run import read_map
+from auglens.records.run import RecordError, read_map
 from auglens.saliency.attribution import Attribution, attribute
 from auglens.seeding import Role, role_generator
 from auglens.study.load import Run
@@ -70,11 +70,24 @@ class Subject:
         return self.explainer.methods[name]
 
     def stored_maps(self, name: str) -> Tensor:
-        """Maps ``(N, H, W)`` of the run folder."""
-        return torch.from_numpy(read_map(self.run.folder, name).maps)
+        """Maps ``(N, H, W)`` of the run folder.
+
+        Raises:
+            RecordError: If they are absent, damaged, or of other settings than the method has.
+        """
+        found = read_map(self.run.folder, name)
+        if found.hash != self.explainer.hash(name):
+            raise RecordError(f"{self.run.folder} holds maps of {name} with other settings.")
+        return torch.from_numpy(found.maps)
 
     def part(self, num_images: int) -> "Subject":
-        """The same run with ``num_images`` images spread evenly over its probe, or all of them."""
+        """The same run with ``num_images`` images spread evenly over its probe, or all of them.
+
+        Raises:
+            ValueError: If ``num_images`` is below 1.
+        """
+        if num_images < 1:
+            raise ValueError(f"num_images={num_images} must be at least 1.")
         total = len(self.logits)
         places = torch.arange(min(num_images, total)) * total // min(num_images, total)
         explainer = replace(self.explainer, probe=self.explainer.probe[places])

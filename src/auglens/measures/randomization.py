@@ -20,7 +20,7 @@ from auglens.measures.measure import (
 from auglens.metrics.similarity import spearman
 from auglens.records.identity import digest
 from auglens.saliency.maps import reduce_channels
-from auglens.saliency.randomization import cascade, layer_names
+from auglens.saliency.randomization import cascade, layer_names, unforgettable
 from auglens.study.load import Run
 
 __all__ = ["LabelRandomization", "ParameterRandomization", "next_of_same_class"]
@@ -33,8 +33,9 @@ INNER = "net."
 class ParameterRandomization:
     """Cascading parameter randomisation: Spearman with the trained network's maps.
 
-    Layers are re-initialised from the output to the input, cumulatively. Maps are compared as they
-    are stored (``absolute``) and as the sum over channels with its sign (``signed``). The null is
+    Layers are re-initialised from the output to the input, cumulatively. Maps are compared as the
+    method reduces them, without a sign (``absolute``), and as the sum over channels with its sign
+    (``signed``). The null is
     the similarity of the trained network's maps of two different images of one class: a map that
     stays more alike than that does not depend on what was learnt.
 
@@ -59,8 +60,15 @@ class ParameterRandomization:
         return {}
 
     def __call__(self, task: Task) -> Outcome:
-        """Values ``layers``, and similarity ``(L, M)`` and null ``(M,)`` by mode."""
+        """Values ``layers``, and similarity ``(L, M)`` and null ``(M,)`` by mode.
+
+        Raises:
+            NotMeasurable: If the network has parameters that cannot be re-initialised.
+        """
         subject = task.subject.part(self.num_images)
+        kept = unforgettable(subject.net)
+        if kept:
+            raise NotMeasurable(f"no layer can re-initialise the parameters {', '.join(kept)}")
         trained = _both_modes(task, subject, subject.net)
         generator = subject.generator()
         draws = torch.stack(
@@ -164,7 +172,9 @@ def _both_modes(task: Task, subject: Subject, net: nn.Module) -> Tensor:
     reduction = subject.method(task.method).reduce
 
     def reduce(attribution: Tensor) -> Tensor:
-        return torch.stack([reduce_channels(attribution, how) for how in (reduction, "sum")], dim=1)
+        reduced = (reduce_channels(attribution, how) for how in (reduction, "sum"))
+        absolute, signed = reduced
+        return torch.stack([absolute.abs(), signed], dim=1)
 
     return task.attribute(subject, net, subject.images, reduce)
 

@@ -24,8 +24,8 @@ def infidelity(
 ) -> Tensor:
     """How badly an attribution predicts what Gaussian noise does to the target's logit.
 
-    ``E[(b I·S - (f(x) - f(x - I)))^2]`` with the scale ``b`` that fits best, so that the scale of
-    the attribution has no influence.
+    ``E[(b I·S - (f(x) - f(x - I)))^2]`` with the factor ``b`` that fits best, so that neither the
+    scale of the attribution nor its overall sign has an influence.
 
     Args:
         net: Maps images to logits; left as it was.
@@ -63,7 +63,7 @@ def infidelity(
         _is_undefined(attribution).cpu(),
         torch.nan,
         # A difference of rounded sums can fall below 0 by a rounding error.
-        values.double().cpu().clamp_min(0),
+        values.cpu().double().clamp_min(0),
     )
 
 
@@ -116,7 +116,7 @@ def max_sensitivity(
     )
     # The first maps are those of the images themselves.
     undefined = _is_undefined(explained[0])
-    return torch.where(undefined, torch.nan, values.double().cpu())
+    return torch.where(undefined, torch.nan, values.cpu().double())
 
 
 def _is_undefined(attribution: Tensor) -> Tensor:

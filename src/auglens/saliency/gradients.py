@@ -140,8 +140,8 @@ class SmoothGrad:
 class GradientShap:
     """Expected gradients at random points between a baseline and noisy copies of the image.
 
-    Approximates SHAP values against the one baseline image; 0 on average where image and baseline
-    agree.
+    Approximates SHAP values against the one baseline image. Where image and baseline agree its
+    noise leaves a residue, which grows with ``stdev``.
 
     Args:
         reduce: As for :class:`Gradient`.

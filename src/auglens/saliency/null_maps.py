@@ -10,14 +10,14 @@ __all__ = ["EdgeMap", "RandomMap"]
 
 
 class RandomMap:
-    """Independent half-normal pixels, drawn anew for every network.
+    """Independent half-normal pixels, drawn anew for every network and every image.
 
-    The draw is decided by the generator and the network's weights together: the same network
-    always gets the same map, two networks get unrelated ones.
+    The draw is decided by the generator's seed, the network's weights and the image together: the
+    same network and image always give the same map, others an unrelated one.
 
     Args:
         reduce: How channels become one map; there is one channel.
-        batch_size: Images at a time; draws depend on it.
+        batch_size: Images at a time.
     """
 
     def __init__(self, *, reduce: str, batch_size: int) -> None:
@@ -29,10 +29,13 @@ class RandomMap:
     ) -> Tensor:
         """See :class:`auglens.saliency.attribution.Attribution`."""
         del targets
-        drawn = int(torch.randint(2**62, (), generator=generator))
-        own = torch.Generator().manual_seed(drawn ^ _fingerprint(net))
-        count, _, height, width = images.shape
-        return torch.randn(count, 1, height, width, generator=own).abs().to(images.device)
+        seed = generator.initial_seed() ^ _fingerprint(*net.parameters())
+        size = (1, *images.shape[2:])
+        noise = [
+            torch.randn(size, generator=torch.Generator().manual_seed(seed ^ _fingerprint(image)))
+            for image in images
+        ]
+        return torch.stack(noise).abs().to(images.device)
 
 
 class EdgeMap:
@@ -66,9 +69,9 @@ class EdgeMap:
         return (squares[:, 0::2] + squares[:, 1::2]).sqrt()
 
 
-def _fingerprint(net: nn.Module) -> int:
-    """62 bits that differ between networks of different weights."""
+def _fingerprint(*tensors: Tensor) -> int:
+    """62 bits that differ between tensors of different content."""
     whole = hashlib.sha256()
-    for parameter in net.parameters():
-        whole.update(parameter.detach().cpu().contiguous().numpy().tobytes())
+    for tensor in tensors:
+        whole.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return int.from_bytes(whole.digest()[:8], "big") >> 2

@@ -133,13 +133,15 @@ def mosaic_figure(
     axes = figure.add_axes(box)
     gap_px = max(1, round(GAP_FRACTION * width))
     axes.imshow(_one_picture(panels, gap_px), interpolation="nearest", aspect="auto")
-    axes.set_xticks(np.arange(columns) * (width + gap_px) + (width - 1) / 2, column_titles)
-    axes.set_yticks(np.arange(rows) * (height + gap_px) + (height - 1) / 2, row_titles)
+    middles = np.arange(columns) * (width + gap_px) + (width - 1) / 2
+    axes.set_xticks(middles, column_titles, parse_math=False)
+    middles = np.arange(rows) * (height + gap_px) + (height - 1) / 2
+    axes.set_yticks(middles, row_titles, parse_math=False)
     axes.tick_params(length=0, labelsize=8, labeltop=True, labelbottom=False)
     if slanted:
         axes.tick_params(axis="x", labelrotation=60)
     axes.spines[:].set_visible(False)
-    figure.suptitle(title, fontsize=10, y=1 - 0.08 / size[1], va="top")
+    figure.suptitle(title, fontsize=10, y=1 - 0.08 / size[1], va="top", parse_math=False)
     if limit is not None:
         place = (box[0] + box[2] + 0.12 / size[0], box[1], 0.15 / size[0], box[3])
         _add_scale(figure, figure.add_axes(place), limit)

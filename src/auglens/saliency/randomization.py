@@ -8,7 +8,7 @@ from torch import nn
 
 from auglens.saliency.guard import drawing_from
 
-__all__ = ["cascade", "layer_names"]
+__all__ = ["cascade", "layer_names", "unforgettable"]
 
 
 def layer_names(net: nn.Module) -> list[str]:
@@ -19,8 +19,20 @@ def layer_names(net: nn.Module) -> list[str]:
     return [
         name
         for name, module in reversed(list(net.named_modules()))
-        if hasattr(module, "reset_parameters") and any(True for _ in module.parameters())
+        if hasattr(module, "reset_parameters")
+        and any(True for _ in module.parameters(recurse=False))
     ]
+
+
+def unforgettable(net: nn.Module) -> list[str]:
+    """Parameters that belong to no layer of :func:`layer_names`, so that no step re-draws them."""
+    layers = tuple(f"{name}." if name else "" for name in layer_names(net))
+    own = {
+        f"{layer}{name}"
+        for layer in layers
+        for name, _ in net.get_submodule(layer.rstrip(".")).named_parameters(recurse=False)
+    }
+    return [name for name, _ in net.named_parameters() if name not in own]
 
 
 def cascade(net: nn.Module, *, generator: torch.Generator) -> Iterator[tuple[str, nn.Module]]:
