@@ -1,6 +1,7 @@
 """Affinity and diversity: how far an augmentation leads off, and how hard it is to learn."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from auglens.study.load import Run
 __all__ = ["AffinityDiversity"]
 
 
+@dataclass(kw_only=True)
 class AffinityDiversity:
     """Affinity and diversity of a run's augmentation, each as ratio and as difference.
 
@@ -37,8 +39,7 @@ class AffinityDiversity:
 
     per_method = False
 
-    def __init__(self, *, num_draws: int) -> None:
-        self.num_draws = num_draws
+    num_draws: int
 
     def inputs(self, run: Run, runs: Sequence[Run]) -> Mapping[str, Any]:
         """Identity of the ``reference``, the baseline of the same seeds and settings.

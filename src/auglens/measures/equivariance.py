@@ -1,6 +1,7 @@
 """Do maps move with what moves the image, and stay where it only changes its look?"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ __all__ = ["Equivariance"]
 SEEN = 0.999
 
 
+@dataclass(kw_only=True)
 class Equivariance:
     """Correlation of ``S(g x)`` with ``g S(x)`` under every augmentation ``g`` of the sweep.
 
@@ -39,9 +41,8 @@ class Equivariance:
 
     per_method = True
 
-    def __init__(self, *, num_images: int, strength: float) -> None:
-        self.num_images = num_images
-        self.strength = strength
+    num_images: int
+    strength: float
 
     def inputs(self, run: Run, runs: Sequence[Run]) -> Mapping[str, Any]:
         """The ``transforms`` to test: those of the run's group that have a strength, by name.

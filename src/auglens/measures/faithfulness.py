@@ -1,6 +1,7 @@
 """Deletion, insertion and their difference: does the network use the pixels a map names?"""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from auglens.study.load import Run
 __all__ = ["Faithfulness"]
 
 
+@dataclass(kw_only=True)
 class Faithfulness:
     """Deletion, insertion and SRG of the stored maps, for several substrates.
 
@@ -37,18 +39,10 @@ class Faithfulness:
 
     per_method = True
 
-    def __init__(
-        self,
-        *,
-        substrates: Sequence[Substrate],
-        num_steps: int,
-        blur_sigma_px: float,
-        batch_size: int,
-    ) -> None:
-        self.substrates = substrates
-        self.num_steps = num_steps
-        self.blur_sigma_px = blur_sigma_px
-        self.batch_size = batch_size
+    substrates: Sequence[Substrate]
+    num_steps: int
+    blur_sigma_px: float
+    batch_size: int
 
     def inputs(self, run: Run, runs: Sequence[Run]) -> Mapping[str, Any]:
         """Nothing of other runs."""

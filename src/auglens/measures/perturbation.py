@@ -1,6 +1,7 @@
 """Infidelity and max-sensitivity: Captum's measures under noise on the image."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from auglens.study.load import Run
 __all__ = ["Infidelity", "Sensitivity"]
 
 
+@dataclass(kw_only=True)
 class Infidelity:
     """Normalised infidelity of the signed attribution, made anew.
 
@@ -28,11 +30,10 @@ class Infidelity:
 
     per_method = True
 
-    def __init__(self, *, num_images: int, stdev: float, num_samples: int, batch_size: int) -> None:
-        self.num_images = num_images
-        self.stdev = stdev
-        self.num_samples = num_samples
-        self.batch_size = batch_size
+    num_images: int
+    stdev: float
+    num_samples: int
+    batch_size: int
 
     def inputs(self, run: Run, runs: Sequence[Run]) -> Mapping[str, Any]:
         """Nothing of other runs."""
@@ -60,6 +61,7 @@ class Infidelity:
         return Outcome(ids, columns={"infidelity": optional_numbers(torch.cat(values))})
 
 
+@dataclass(kw_only=True)
 class Sensitivity:
     """Max-sensitivity of the maps.
 
@@ -74,10 +76,9 @@ class Sensitivity:
 
     per_method = True
 
-    def __init__(self, *, num_images: int, radius: float, num_samples: int) -> None:
-        self.num_images = num_images
-        self.radius = radius
-        self.num_samples = num_samples
+    num_images: int
+    radius: float
+    num_samples: int
 
     def inputs(self, run: Run, runs: Sequence[Run]) -> Mapping[str, Any]:
         """Nothing of other runs."""

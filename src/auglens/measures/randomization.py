@@ -4,6 +4,7 @@ Legend: M images, L layers, H and W pixels.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -30,6 +31,7 @@ MODES = ("absolute", "signed")
 INNER = "net."
 
 
+@dataclass(kw_only=True)
 class ParameterRandomization:
     """Cascading parameter randomisation: Spearman with the trained network's maps.
 
@@ -50,9 +52,8 @@ class ParameterRandomization:
 
     per_method = True
 
-    def __init__(self, *, num_images: int, num_draws: int) -> None:
-        self.num_images = num_images
-        self.num_draws = num_draws
+    num_images: int
+    num_draws: int
 
     def inputs(self, run: Run, runs: Sequence[Run]) -> Mapping[str, Any]:
         """Nothing of other runs."""
@@ -95,6 +96,7 @@ class ParameterRandomization:
         return Outcome(ids, values={"layers": layers, **modes})
 
 
+@dataclass(kw_only=True)
 class LabelRandomization:
     """Spearman between the maps of a run and of its twin trained on permuted labels.
 
@@ -111,8 +113,7 @@ class LabelRandomization:
 
     per_method = True
 
-    def __init__(self, *, num_images: int) -> None:
-        self.num_images = num_images
+    num_images: int
 
     def inputs(self, run: Run, runs: Sequence[Run]) -> Mapping[str, Any]:
         """Identity of the ``twin``.

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from captum import attr
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 __all__ = ["DeepLift", "GradCam", "GuidedBackprop", "GuidedGradCam"]
 
 
+@dataclass(kw_only=True)
 class GuidedBackprop:
     """Gradient with negative parts cut off at every ReLU; sees ``nn.ReLU`` modules only.
 
@@ -23,9 +25,8 @@ class GuidedBackprop:
         Captum's ``GuidedBackprop``.
     """
 
-    def __init__(self, *, reduce: str, batch_size: int) -> None:
-        self.reduce = reduce
-        self.batch_size = batch_size
+    reduce: str
+    batch_size: int
 
     def __call__(
         self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator
@@ -37,6 +38,7 @@ class GuidedBackprop:
         return gradient
 
 
+@dataclass(kw_only=True)
 class DeepLift:
     """Differences from a baseline, propagated back by the rescale rule.
 
@@ -54,10 +56,9 @@ class DeepLift:
         differences", ICML 2017, arXiv:1704.02685; Captum's ``DeepLift``.
     """
 
-    def __init__(self, *, reduce: str, batch_size: int, baseline: float) -> None:
-        self.reduce = reduce
-        self.batch_size = batch_size
-        self.baseline = baseline
+    reduce: str
+    batch_size: int
+    baseline: float
 
     def __call__(
         self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator
@@ -71,6 +72,7 @@ class DeepLift:
         return contributions
 
 
+@dataclass(kw_only=True)
 class GradCam:
     """Activations of one layer, weighted by their mean gradient, enlarged to the image.
 
@@ -88,14 +90,14 @@ class GradCam:
         Selvaraju et al., "Grad-CAM", ICCV 2017, arXiv:1610.02391; Captum's ``LayerGradCam``.
     """
 
-    def __init__(
-        self, *, reduce: str, batch_size: int, layer: str | None, relu: bool, interpolation: str
-    ) -> None:
-        self.reduce = reduce
-        self.batch_size = batch_size
-        self.layer = _named(layer)
-        self.relu = relu
-        self.interpolation = interpolation
+    reduce: str
+    batch_size: int
+    layer: str | None
+    relu: bool
+    interpolation: str
+
+    def __post_init__(self) -> None:
+        _check_layer(self.layer)
 
     def __call__(
         self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator
@@ -111,6 +113,7 @@ class GradCam:
         return fine
 
 
+@dataclass(kw_only=True)
 class GuidedGradCam:
     """Guided backpropagation times the enlarged, non-negative Grad-CAM of one layer.
 
@@ -127,13 +130,13 @@ class GuidedGradCam:
         Selvaraju et al., "Grad-CAM", ICCV 2017, arXiv:1610.02391; Captum's ``GuidedGradCam``.
     """
 
-    def __init__(
-        self, *, reduce: str, batch_size: int, layer: str | None, interpolation: str
-    ) -> None:
-        self.reduce = reduce
-        self.batch_size = batch_size
-        self.layer = _named(layer)
-        self.interpolation = interpolation
+    reduce: str
+    batch_size: int
+    layer: str | None
+    interpolation: str
+
+    def __post_init__(self) -> None:
+        _check_layer(self.layer)
 
     def __call__(
         self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator
@@ -147,16 +150,15 @@ class GuidedGradCam:
         return product
 
 
-def _named(layer: str | None) -> str:
+def _check_layer(layer: str | None) -> None:
     if layer is None:
         raise ValueError(
             "layer is null: the model names no layer to take class activation maps from "
             "(model.cam_layer), so gradcam and guided_gradcam cannot explain it."
         )
-    return layer
 
 
-def _find_layer(net: nn.Module, layer: str) -> nn.Module:
+def _find_layer(net: nn.Module, layer: str | None) -> nn.Module:
     found: list[nn.Module] = [
         module
         for name, module in net.named_modules()

@@ -1,5 +1,7 @@
 """Attribution methods made of plain gradients with respect to the image, on Captum."""
 
+from dataclasses import dataclass
+
 import torch
 from captum import attr
 from torch import Tensor, nn
@@ -9,6 +11,7 @@ from auglens.saliency.guard import drawing_from
 __all__ = ["Gradient", "GradientShap", "InputXGradient", "IntegratedGradients", "SmoothGrad"]
 
 
+@dataclass(kw_only=True)
 class Gradient:
     """Gradient of the target's logit with respect to the image.
 
@@ -21,9 +24,8 @@ class Gradient:
         arXiv:1312.6034; Captum's ``Saliency`` without its absolute value.
     """
 
-    def __init__(self, *, reduce: str, batch_size: int) -> None:
-        self.reduce = reduce
-        self.batch_size = batch_size
+    reduce: str
+    batch_size: int
 
     def __call__(
         self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator
@@ -34,6 +36,7 @@ class Gradient:
         return gradient
 
 
+@dataclass(kw_only=True)
 class InputXGradient:
     """The image times the gradient; 0 wherever the image is black.
 
@@ -45,9 +48,8 @@ class InputXGradient:
         Shrikumar et al., "Not just a black box", arXiv:1605.01713; Captum's ``InputXGradient``.
     """
 
-    def __init__(self, *, reduce: str, batch_size: int) -> None:
-        self.reduce = reduce
-        self.batch_size = batch_size
+    reduce: str
+    batch_size: int
 
     def __call__(
         self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator
@@ -58,6 +60,7 @@ class InputXGradient:
         return product
 
 
+@dataclass(kw_only=True)
 class IntegratedGradients:
     """Gradients averaged along the straight path from a baseline, times the way.
 
@@ -76,14 +79,11 @@ class IntegratedGradients:
         arXiv:1703.01365; Captum's ``IntegratedGradients``.
     """
 
-    def __init__(
-        self, *, reduce: str, batch_size: int, baseline: float, num_steps: int, quadrature: str
-    ) -> None:
-        self.reduce = reduce
-        self.batch_size = batch_size
-        self.baseline = baseline
-        self.num_steps = num_steps
-        self.quadrature = quadrature
+    reduce: str
+    batch_size: int
+    baseline: float
+    num_steps: int
+    quadrature: str
 
     def __call__(
         self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator
@@ -100,6 +100,7 @@ class IntegratedGradients:
         return integral
 
 
+@dataclass(kw_only=True)
 class SmoothGrad:
     """Gradient averaged over noisy copies of the image.
 
@@ -115,11 +116,10 @@ class SmoothGrad:
         ``NoiseTunnel`` around ``Saliency``.
     """
 
-    def __init__(self, *, reduce: str, batch_size: int, num_samples: int, stdev: float) -> None:
-        self.reduce = reduce
-        self.batch_size = batch_size
-        self.num_samples = num_samples
-        self.stdev = stdev
+    reduce: str
+    batch_size: int
+    num_samples: int
+    stdev: float
 
     def __call__(
         self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator
@@ -137,6 +137,7 @@ class SmoothGrad:
         return smooth
 
 
+@dataclass(kw_only=True)
 class GradientShap:
     """Expected gradients at random points between a baseline and noisy copies of the image.
 
@@ -156,14 +157,11 @@ class GradientShap:
         arXiv:1705.07874; Captum's ``GradientShap``.
     """
 
-    def __init__(
-        self, *, reduce: str, batch_size: int, baseline: float, num_samples: int, stdev: float
-    ) -> None:
-        self.reduce = reduce
-        self.batch_size = batch_size
-        self.baseline = baseline
-        self.num_samples = num_samples
-        self.stdev = stdev
+    reduce: str
+    batch_size: int
+    baseline: float
+    num_samples: int
+    stdev: float
 
     def __call__(
         self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator

@@ -1,6 +1,7 @@
 """Maps that explain nothing: what every measure of an explanation is read against."""
 
 import hashlib
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from torch.nn import functional as F
 __all__ = ["EdgeMap", "RandomMap"]
 
 
+@dataclass(kw_only=True)
 class RandomMap:
     """Independent half-normal pixels, drawn anew for every network and every image.
 
@@ -20,9 +22,8 @@ class RandomMap:
         batch_size: Images at a time.
     """
 
-    def __init__(self, *, reduce: str, batch_size: int) -> None:
-        self.reduce = reduce
-        self.batch_size = batch_size
+    reduce: str
+    batch_size: int
 
     def __call__(
         self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator
@@ -38,6 +39,7 @@ class RandomMap:
         return torch.stack(noise).abs().to(images.device)
 
 
+@dataclass(kw_only=True)
 class EdgeMap:
     """Sobel gradient magnitude of the image: looks like an explanation, ignores the network.
 
@@ -50,9 +52,8 @@ class EdgeMap:
         arXiv:1810.03292.
     """
 
-    def __init__(self, *, reduce: str, batch_size: int) -> None:
-        self.reduce = reduce
-        self.batch_size = batch_size
+    reduce: str
+    batch_size: int
 
     def __call__(
         self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator

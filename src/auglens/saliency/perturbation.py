@@ -1,5 +1,7 @@
 """Attribution methods that change the image place by place and look at the logits."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from captum import attr
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 __all__ = ["BlurPerturbation", "Occlusion", "blur_masks"]
 
 
+@dataclass(kw_only=True)
 class BlurPerturbation:
     """Half the squared distance of the logits when the image is blurred around a pixel.
 
@@ -29,20 +32,11 @@ class BlurPerturbation:
         arXiv:1711.00138; sigmas scaled from its 80-pixel frames in the config.
     """
 
-    def __init__(
-        self,
-        *,
-        mask_sigma_px: float,
-        blur_sigma_px: float,
-        stride_px: int,
-        reduce: str,
-        batch_size: int,
-    ) -> None:
-        self.mask_sigma_px = mask_sigma_px
-        self.blur_sigma_px = blur_sigma_px
-        self.stride_px = stride_px
-        self.reduce = reduce
-        self.batch_size = batch_size
+    mask_sigma_px: float
+    blur_sigma_px: float
+    stride_px: int
+    reduce: str
+    batch_size: int
 
     def __call__(
         self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator
@@ -73,6 +67,7 @@ class BlurPerturbation:
         return torch.cat(scores, dim=1)
 
 
+@dataclass(kw_only=True)
 class Occlusion:
     """How far the target's logit falls when a window of the image is covered.
 
@@ -91,14 +86,11 @@ class Occlusion:
         arXiv:1311.2901; Captum's ``Occlusion``.
     """
 
-    def __init__(
-        self, *, reduce: str, batch_size: int, window_px: int, stride_px: int, baseline: float
-    ) -> None:
-        self.reduce = reduce
-        self.batch_size = batch_size
-        self.window_px = window_px
-        self.stride_px = stride_px
-        self.baseline = baseline
+    reduce: str
+    batch_size: int
+    window_px: int
+    stride_px: int
+    baseline: float
 
     def __call__(
         self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator
