@@ -5,20 +5,41 @@ from typing import get_args
 
 import pytest
 
-from auglens.metrics.catalogue import MEASURES, PRIMARY, Family, Measure, of_family
+from auglens.metrics.catalogue import (
+    MEASURES,
+    PRIMARY,
+    RUN_MEASURES,
+    Family,
+    Measure,
+    of_family,
+)
 from auglens.metrics.similarity import FLOAT64_EPS, similarities
 from tests.metrics.drawn_maps import half_normal
 
 
 def test_families_divide_the_measures_in_order() -> None:
-    families = [of_family(family) for family in get_args(Family)]
+    families = [of_family(family) for family in get_args(Family) if family != "run"]
     assert list(chain(*families)) == list(MEASURES)
     assert all(families)
     assert all(name == measure.name for name, measure in MEASURES.items())
     assert set(PRIMARY) < set(MEASURES)
 
 
-@pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
+def test_measures_of_a_run_are_none_of_a_map() -> None:
+    assert all(name == measure.name for name, measure in RUN_MEASURES.items())
+    assert {measure.family for measure in RUN_MEASURES.values()} == {"run"}
+    assert not set(RUN_MEASURES) & set(MEASURES)
+
+
+def test_nulls_of_a_map_are_numbers_simulated_or_of_the_random_method() -> None:
+    nulls = {measure.null for measure in MEASURES.values()}
+    assert {null for null in nulls if not isinstance(null, float)} == {"unrelated", None}
+
+
+DECLARED = {**MEASURES, **RUN_MEASURES}
+
+
+@pytest.mark.parametrize("measure", DECLARED.values(), ids=DECLARED)
 def test_what_a_measure_says_of_itself_is_complete(measure: Measure) -> None:
     assert measure.low < measure.high
     assert measure.unit in ("", "nats", "bits", "px")
@@ -30,7 +51,7 @@ def test_what_a_measure_says_of_itself_is_complete(measure: Measure) -> None:
 
 
 def test_titles_tell_measures_apart() -> None:
-    assert len({measure.title for measure in MEASURES.values()}) == len(MEASURES)
+    assert len({measure.title for measure in DECLARED.values()}) == len(DECLARED)
 
 
 def test_among_similarities_the_better_value_is_that_of_equal_maps() -> None:

@@ -18,6 +18,14 @@ def test_spatial_entropy_vectors() -> None:
     assert entropy(MAPS).tolist() == pytest.approx(expected, abs=1e-9, nan_ok=True)
 
 
+def test_spatial_entropy_in_bits_and_as_a_share_of_the_largest() -> None:
+    nats = entropy(MAPS[:4])
+    bits = nats / math.log(2)
+    shares = nats / math.log(4)
+    assert bits.tolist() == pytest.approx([1.8464393447, 0, 2, 1.9709505945], abs=1e-9)
+    assert shares.tolist() == pytest.approx([0.9232196723, 0, 1, 0.9854752973], abs=1e-9)
+
+
 def test_spatial_entropy_is_scipys() -> None:
     expected = [scipy_entropy(one.double().flatten().numpy()) for one in RANDOM]
     assert entropy(RANDOM).tolist() == pytest.approx(expected, abs=1e-12)

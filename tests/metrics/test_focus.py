@@ -1,4 +1,5 @@
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -50,8 +51,9 @@ def test_vectors_of_four_pixels() -> None:
 
 
 def test_a_uniform_map_scores_chance() -> None:
-    mass, raised, area, _, pointing = values(torch.full((1, 5, 5), 0.1), CORNER)
-    assert (mass, raised, area, pointing) == pytest.approx((0.16, 1, 0.5, 0.16))
+    for corner in (CORNER, CORNER.flip(1, 2)):
+        measured = values(torch.full((1, 5, 5), 0.1), corner)
+        assert measured == pytest.approx([0.16, 1, 0.5, 0.16, 0.16])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -70,9 +72,11 @@ def test_masses_ranks_and_pointing_in_numpy() -> None:
         maps.flatten(1).numpy(), masks.flatten(1).numpy(), measured, strict=True
     ):
         mass = one[on].sum() / one.sum()
-        top = np.argsort(-one, kind="stable")[: on.sum()]
+        last = np.sort(one)[-on.sum()]
+        above, tied = one > last, one == last
+        hits = on[above].sum() + (on.sum() - above.sum()) * on[tied].mean()
         assert row[[0, 1, 3, 4]].tolist() == pytest.approx(
-            [mass, mass / on.mean(), on[top].mean(), on[one == one.max()].mean()]
+            [mass, mass / on.mean(), hits / on.sum(), on[one == one.max()].mean()]
         )
 
 
@@ -80,6 +84,16 @@ def test_tied_maxima_count_by_their_share() -> None:
     maps = torch.tensor([[[5.0, 5, 0], [0, 5, 0]]])
     masks = torch.tensor([[[True, False, False], [True, True, False]]])
     assert pointing_game(maps, masks).tolist() == pytest.approx([2 / 3])
+
+
+def test_rank_accuracy_is_the_mean_over_all_orders_of_tied_pixels() -> None:
+    # Three pixels are on the mask; 9 is hotter, and two of the four 5s fill up.
+    maps = torch.tensor([[[9.0, 5, 5], [0, 5, 5]]])
+    masks = torch.tensor([[[True, True, False], [True, False, False]]])
+    tied_on = [True, False, False, False]
+    expected = np.mean([(1 + sum(two)) / 3 for two in combinations(tied_on, 2)])
+    assert rank_accuracy(maps, masks).tolist() == pytest.approx([expected])
+    assert rank_accuracy(maps.flip(2), masks.flip(2)).tolist() == pytest.approx([expected])
 
 
 def test_auc_ignores_the_scale_of_values_and_mass_does_not() -> None:

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy.stats import rankdata
 
-from auglens.metrics.order import average_ranks, hottest, top_mask
+from auglens.metrics.order import average_ranks, hottest, top_count, top_mask
 from tests.metrics.drawn_maps import KINDS, drawn, half_normal
 
 
@@ -34,4 +34,6 @@ def test_hottest_pixels_are_the_first_of_a_stable_sort(kind: str) -> None:
 def test_a_tenth_of_the_pixels_is_rounded_and_never_none() -> None:
     sizes = {(28, 28): 78, (5, 3): 2, (2, 2): 1}
     for size, count in sizes.items():
-        assert top_mask(half_normal(3, *size, seed=2)).sum(dim=(1, 2)).tolist() == [count] * 3
+        maps = half_normal(3, *size, seed=2)
+        assert top_mask(maps).sum(dim=(1, 2)).tolist() == [count] * 3
+        assert top_count(maps) == count

@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from auglens.metrics.shape import centroid_px, components, moran, spread_px
+from auglens.metrics.shape import centroid_px, components, moran, own_components, spread_px
 from tests.metrics.drawn_maps import KINDS, drawn, half_normal
 
 BLOB = torch.tensor(
@@ -78,6 +78,16 @@ def test_components_are_those_of_each_image_alone(kind: str) -> None:
         labels, expected = ndimage.label(mask.reshape(values.shape), structure=np.ones((3, 3)))
         assert int(number) == expected
         assert float(share) == pytest.approx(np.bincount(labels.ravel())[1:].max() / 31)
+
+
+def test_an_images_own_components_are_those_of_its_brightest_tenth() -> None:
+    # Two bars of 5 pixels of the 10 brightest of 100, beside a darker speck.
+    images = torch.zeros(2, 1, 10, 10)
+    images[0, 0, 1, 1:6], images[0, 0, 8, 1:6], images[0, 0, 4, 8] = 0.9, 0.8, 0.1
+    images[1, 0, 3] = 0.5
+    assert own_components(images).tolist() == [2, 1]
+    assert own_components(0 * images).isnan().tolist() == [True, True]
+    assert own_components(images.expand(2, 3, 10, 10)).isnan().tolist() == [True, True]
 
 
 def test_diagonal_neighbours_are_connected() -> None:

@@ -64,6 +64,25 @@ def test_vectors(pair: str, expected: tuple[float, ...]) -> None:
     assert values == pytest.approx(expected, abs=5e-9, nan_ok=True)
 
 
+MIT_SIM = {"AA": 1, "AB": 1 / 3, "AE": 5 / 6, "AC": 0, "CA": 0, "CD": 0, "AU": NAN, "UA": NAN}
+
+
+def mit_sim(maps: Tensor, reference: Tensor) -> float:
+    """Histogram intersection as the MIT benchmark takes it, of maps stretched to [0, 1] first."""
+    low_to_high = [(part - part.min()) / (part.max() - part.min()) for part in (maps, reference)]
+    first, second = (part / part.sum() for part in low_to_high)
+    return float(torch.minimum(first, second).sum())
+
+
+@pytest.mark.parametrize(("pair", "expected"), MIT_SIM.items(), ids=MIT_SIM)
+def test_sim_is_not_that_of_the_mit_benchmark(pair: str, expected: float) -> None:
+    maps, reference = one(pair[0]).double(), one(pair[1]).double()
+    stretched = mit_sim(maps, reference)
+    assert stretched == pytest.approx(expected, abs=1e-9, nan_ok=True)
+    alike = pair in ("AA", "CD")
+    assert (float(sim(maps, reference)) == pytest.approx(stretched)) == alike
+
+
 @pytest.mark.parametrize(
     ("eps", "expected"),
     [
@@ -156,12 +175,16 @@ def test_all_similarities_at_once_are_those_one_by_one() -> None:
         torch.testing.assert_close(together[name], values, rtol=0, atol=0, equal_nan=True)
 
 
-def test_of_signed_maps_only_correlations_are_defined() -> None:
+@pytest.mark.parametrize("place", [0, 1])
+def test_of_signed_maps_only_correlations_are_defined(place: int) -> None:
     maps, reference = random_maps(3, 1), random_maps(3, 2)
-    maps[1] *= -1
+    expected = similarities(maps, reference, kl_eps=FLOAT64_EPS)
+    intact = [row for row in range(3) if row != place]
+    maps[place] *= -1
     for name, values in similarities(maps, reference, kl_eps=FLOAT64_EPS).items():
-        undefined = name not in ("cc", "spearman")
-        assert values.isnan().tolist() == [False, undefined, False]
+        undefined = [] if name in ("cc", "spearman") else [place]
+        assert values.isnan().nonzero().flatten().tolist() == undefined
+        assert values[intact].tolist() == expected[name][intact].tolist()
 
 
 def test_unrelated_maps_lie_where_200_simulated_pairs_lay() -> None:
@@ -219,12 +242,18 @@ def test_sim_is_one_minus_total_variation_and_kl_is_not_shift_invariant() -> Non
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_one_degenerate_map_spoils_only_itself(bad: float) -> None:
-    maps = random_maps(3)
-    maps[1, 4, 4] = bad
+@pytest.mark.parametrize("place", [0, 1])
+def test_one_degenerate_map_spoils_only_itself(place: int, bad: float) -> None:
+    maps, others = random_maps(3), random_maps(3, 1)
+    intact = [row for row in range(3) if row != place]
     for measure in (cc, spearman, kl, sim, js, top_overlap):
-        for value in (measure(maps, random_maps(3, 1)), measure(random_maps(3, 1), maps)):
-            assert value.isnan().tolist() == [False, True, False]
+        expected = measure(maps, others)[intact], measure(others, maps)[intact]
+        spoilt = maps.clone()
+        spoilt[place, 4, 4] = bad
+        values = measure(spoilt, others), measure(others, spoilt)
+        for value, good in zip(values, expected, strict=True):
+            assert value.isnan().nonzero().flatten().tolist() == [place]
+            assert value[intact].tolist() == good.tolist()
 
 
 @pytest.mark.parametrize("measure", [kl, sim, js, top_overlap])

@@ -16,11 +16,11 @@ from auglens.metrics.table import map_columns, similarity_columns
 from tests.metrics.drawn_maps import KIND, drawn, half_normal
 
 OF_ONE_MAP = (*of_family("complexity"), *of_family("focus"))
-# What a shuffle of the pixels changes: places count, or the order of ties.
+# What a shuffle of the pixels changes, because places count.
 PLACED = {name for name in OF_ONE_MAP if name.startswith("dilated") or name.endswith("inner")} | {
-    "foreground_rank",
     "far_background_mass",
     "num_components",
+    "image_num_components",
     "largest_component_share",
     "spread_px",
     "moran",
@@ -102,14 +102,25 @@ def test_a_threshold_on_colour_images_is_no_foreground() -> None:
     columns = columns_of(maps, discs(3, 12, 11).expand(3, 3, 12, 11))
     undefined = {name for name, column in columns.items() if np.isnan(column).all()}
     expected = {name for name in OF_ONE_MAP if name.startswith(("foreground", "dilated"))}
-    assert undefined == expected | {"pointing_game", "far_background_mass"}
+    others = {"pointing_game", "far_background_mass", "image_num_components"}
+    assert undefined == expected | others
     assert all(np.isfinite(columns[name]).all() for name in set(columns) - undefined)
+
+
+def test_a_map_equal_to_the_image_has_the_images_own_components() -> None:
+    specks = half_normal(6, 12, 11, seed=9)
+    columns = columns_of(specks, specks[:, None] / specks.max())
+    assert columns["image_num_components"].tolist() == columns["num_components"].tolist()
+    assert len(set(columns["image_num_components"])) > 1
+    others = columns_of(half_normal(6, 12, 11, seed=10), specks[:, None] / specks.max())
+    assert others["image_num_components"].tolist() == columns["image_num_components"].tolist()
 
 
 def test_images_without_an_object_leave_the_foreground_undefined() -> None:
     columns = columns_of(half_normal(2, 12, 11, seed=4), torch.zeros(2, 1, 12, 11))
     assert np.isnan(columns["foreground_auc"]).all()
     assert np.isnan(columns["far_background_mass"]).all()
+    assert np.isnan(columns["image_num_components"]).all()
     assert np.isfinite(columns["entropy"]).all()
 
 

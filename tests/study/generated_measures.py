@@ -134,9 +134,10 @@ def write_sidecar(
     probe_ids: Sequence[int] = (),
     columns: Mapping[str, Sequence[float | None]] | None = None,
     values: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> None:
     """A sidecar with the hash that fits a finished run and its maps."""
-    settings = {"_target_": f"auglens.{measure}"}
+    settings = {"_target_": f"auglens.{measure}"} if settings is None else settings
     own = None if method is None else read_map(folder, method).hash
     identity = read_record(folder).identity
     result = MeasureResult(
@@ -144,6 +145,9 @@ def write_sidecar(
         method=method,
         hash=measure_hash(identity, settings, {}, method_hash=own, seed=0),
         settings=settings,
+        inputs={},
+        method_hash=own,
+        seed=0,
         probe_ids=probe_ids,
         columns=columns or {},
         values=values or {},

@@ -78,6 +78,21 @@ def test_only_blind_methods_tell_nothing(
     assert any("no background bias by construction" in line for line in group(study)["limits"])
 
 
+def test_windows_are_said_to_reach_beside_the_ink(
+    tmp_path: Path, on_the_object: NDArray[np.float32]
+) -> None:
+    maps = {"occlusion": {"baseline": 0.0, "window_px": 5}, "input_x_gradient": {}}
+    config = make_config("none", saliency={"methods": maps})
+    write_run(tmp_path / "0-none", config, maps=on_the_object, shape=GREY)
+    study = build_study([tmp_path], out=tmp_path, **MEASURING)
+    said = seen(study, "C4")
+    assert "Maps of input_x_gradient could not show such a bias: by construction" in said
+    assert "Maps of occlusion could not show such a bias far from the ink" in said
+    limits = " ".join(group(study)["limits"])
+    assert "input_x_gradient: no background bias by construction." in limits
+    assert "occlusion: no bias far from the ink by construction." in limits
+
+
 def test_images_without_a_foreground_tell_nothing(tmp_path: Path) -> None:
     maps = np.random.default_rng(0).random((NUM_PROBE, 12, 10), np.float32)
     study = study_of(tmp_path, maps, "gradient", shape=(3, 12, 10))
@@ -93,6 +108,8 @@ def test_connectedness_is_told_beside_unrelated_heat(tmp_path: Path) -> None:
     assert "falls into 2.000 (none) connected parts" in said
     assert "a share of 0.750 (none)" in said
     assert said.count("unrelated heat") == 4
+    # Every image is one bright rectangle on black.
+    assert "the images' own brightest tenth:" in said
 
 
 def test_nulls_make_no_claims(tmp_path: Path, on_the_object: NDArray[np.float32]) -> None:

@@ -209,13 +209,18 @@ def test_colour_images_have_no_foreground(study: Study) -> None:
     [
         pytest.param({"probe_ids": list(range(NUM_PROBE))}, "other images", id="other images"),
         pytest.param({"probe_ids": [1000] * NUM_PROBE}, "other images", id="an image twice"),
-        pytest.param({"method": "no_such"}, "maps that are not there", id="no such maps"),
+        pytest.param({"method": "no_such"}, "its name does not say", id="another name"),
         pytest.param({"hash": "0" * 64}, "other maps", id="maps made again"),
         pytest.param(
             {"columns": {"<b>": [0.0] * NUM_PROBE}}, "measures that are not known", id="unknown"
         ),
-        pytest.param({"columns": {"srg_black": [0.0]}}, "do not fit", id="short column"),
+        pytest.param(
+            {"columns": {"srg_black": [0.0]}}, "is no measure of this version", id="short column"
+        ),
         pytest.param({"settings": {"num_steps": 1}}, "other maps", id="other settings"),
+        pytest.param(
+            {"columns": {"srg_black": [10**400] * NUM_PROBE}}, "without bounds", id="too large"
+        ),
     ],
 )
 def test_a_sidecar_that_does_not_belong_is_left_out_and_said(
@@ -239,9 +244,9 @@ def test_a_sidecar_that_is_no_json_is_said(tmp_path: Path) -> None:
     folder = tmp_path / "0-none-s1-seed0" / "measures"
     (folder / "infidelity.gradient.json").write_text("{", encoding="utf-8")
     shutil.copy(folder / "sensitivity.edge.json", folder / "sensitivity.edge (copy).json")
-    unread, twice = compare(tmp_path).damage
+    unread, copied = compare(tmp_path).damage
     assert "infidelity.gradient.json cannot be read" in unread
-    assert "measures/sensitivity.edge is there twice" in twice
+    assert "holds sensitivity of edge, which its name does not say" in copied
 
 
 def test_maps_of_another_size_than_the_images_are_said(tmp_path: Path) -> None:

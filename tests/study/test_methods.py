@@ -2,26 +2,40 @@ from pathlib import Path
 
 import pytest
 
-from auglens.study.methods import explain_command, is_blind_to_background, ordered_methods
+from auglens.study.methods import (
+    explain_command,
+    is_bound_to_ink,
+    is_zero_on_black,
+    ordered_methods,
+    say_residue,
+    twins_command,
+)
 
 
 @pytest.mark.parametrize(
-    ("method", "settings", "blind"),
+    ("method", "settings", "zero", "bound"),
     [
-        pytest.param("blur_perturbation", {}, True, id="blurring"),
-        pytest.param("input_x_gradient", {}, True, id="times the image"),
-        pytest.param("integrated_gradients", {"baseline": 0.0}, True, id="black baseline"),
-        pytest.param("occlusion", {"baseline": 0}, True, id="black window"),
-        pytest.param("occlusion", {"baseline": 0.5}, False, id="grey window"),
-        pytest.param("deeplift", {}, False, id="baseline not recorded"),
-        pytest.param("gradient", {"baseline": 0.0}, False, id="gradient"),
-        pytest.param("random", {}, False, id="null"),
+        pytest.param("input_x_gradient", {}, True, False, id="times the image"),
+        pytest.param("integrated_gradients", {"baseline": 0.0}, True, False, id="black baseline"),
+        pytest.param("gradient_shap", {"baseline": 0}, True, False, id="black baseline and noise"),
+        pytest.param("deeplift", {"baseline": 0.5}, False, False, id="grey baseline"),
+        pytest.param("deeplift", {}, False, False, id="baseline not recorded"),
+        pytest.param("blur_perturbation", {}, False, True, id="blurring"),
+        pytest.param("occlusion", {"baseline": 0}, False, True, id="black window"),
+        pytest.param("occlusion", {"baseline": 0.5}, False, False, id="grey window"),
+        pytest.param("gradient", {"baseline": 0.0}, False, False, id="gradient"),
+        pytest.param("edge", {}, False, False, id="null"),
     ],
 )
-def test_a_method_is_blind_where_it_multiplies_by_the_way_from_black(
-    method: str, settings: dict[str, float], blind: bool
+def test_black_pixels_are_told_from_those_out_of_reach(
+    method: str, settings: dict[str, float], zero: bool, bound: bool
 ) -> None:
-    assert is_blind_to_background(method, settings) is blind
+    assert (is_zero_on_black(method, settings), is_bound_to_ink(method, settings)) == (zero, bound)
+
+
+def test_only_gradient_shap_leaves_a_residue() -> None:
+    assert say_residue(["integrated_gradients", "deeplift"]) == ""
+    assert "gradient_shap next to nothing" in say_residue(["deeplift", "gradient_shap"])
 
 
 def test_methods_come_as_configured_then_by_name_then_the_nulls() -> None:
@@ -38,3 +52,13 @@ def test_the_command_survives_a_shell() -> None:
     rest = "'saliency=[random,edge]' 'measures=[faithfulness]'"
     start = "python -m auglens.explain"
     assert command == f"{start} 'sweep=a b' {rest} && {start} sweep=c {rest}"
+
+
+def test_twins_are_trained_into_their_sweep() -> None:
+    command = twins_command(
+        [Path("a b")], augments=["crop", "none"], strengths=[0.5, 1.0], seeds=[0, 1]
+    )
+    assert command == (
+        "python train.py -m experiment=label_randomization augment=crop,none "
+        "augment.strength=0.5,1.0 seed=0,1 'hydra.sweep.dir=a b'"
+    )

@@ -1,10 +1,13 @@
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 
 from auglens.records.run import RunState, write_status
 from auglens.study import Study, build_study
+from auglens.study.__main__ import settings
+from auglens.study.rebuilding import rebuild_command
 from tests.study.conftest import MEASURING
 from tests.study.generated_sweep import make_config, write_run, write_sweep
 from tests.study.html_page import Page
@@ -102,3 +105,31 @@ def test_runs_without_maps_samples_or_history_still_make_a_report(tmp_path: Path
     page = Page(build_study([tmp_path], out=tmp_path / "out", **MEASURING).report)
     assert "These runs have no saliency maps." in page.text
     assert "history.csv cannot be read" in page.text
+
+
+def test_how_maps_were_measured_is_said_and_repeated(tmp_path: Path) -> None:
+    write_sweep(tmp_path, augments=["none"], seeds=[0])
+    usual = Page(build_study([tmp_path], out=tmp_path, **MEASURING).report)
+    assert usual.text.rstrip().endswith(f"python -m auglens.study sweep={tmp_path}")
+    assert "foreground brighter than 0.5" in usual.text
+    study = build_study(
+        [tmp_path], out=tmp_path / "b", kl_eps=(1e-10, 1e-7), foreground_threshold=0.25
+    )
+    command = (
+        f"python -m auglens.study sweep={tmp_path} out={tmp_path / 'b'} "
+        "'kl_eps=[1e-10,1e-07]' foreground_threshold=0.25"
+    )
+    assert Page(study.report).text.rstrip().endswith(command)
+    summary = json.loads((study.report.parent / "summary.json").read_text(encoding="utf-8"))
+    assert (summary["kl_eps"], summary["foreground_threshold"]) == ([1e-10, 1e-7], 0.25)
+
+
+def test_the_command_gives_back_its_settings(tmp_path: Path) -> None:
+    command = rebuild_command([tmp_path], tmp_path, kl_eps=[1e-10], foreground_threshold=0.25)
+    found = settings(shlex.split(command)[3:])
+    assert found == {
+        "sweep": str(tmp_path),
+        "out": None,
+        "kl_eps": [1e-10],
+        "foreground_threshold": 0.25,
+    }

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from auglens.study import Study
+from auglens.study import Study, build_study
 from auglens.study.comparison import compare_maps
 from auglens.study.conditions import find_groups
 from auglens.study.load import load_sweeps
@@ -20,6 +20,7 @@ from tests.study.generated_measures import NULL, affinity_diversity
 from tests.study.generated_sweep import METHODS, NUM_PROBE, make_config, write_run
 
 RUN = "0-crop-s1-seed0"
+TABLES = {"faithfulness": "faithfulness_curves"}
 
 
 def table(study: Study, name: str) -> pd.DataFrame:
@@ -148,22 +149,79 @@ def test_without_measures_tables_are_empty_and_keep_their_columns(tmp_path: Path
     assert all(one.empty for one in found.values())
 
 
+def modes(similarity: object, null: object) -> dict[str, Any]:
+    return {mode: {"similarity": similarity, "null": null} for mode in ("absolute", "signed")}
+
+
+FLAT = [0.5] * NUM_PROBE
+FITTED = {"train_loss": 0.0, "epochs": 1}
+CURVE = {"most_important_first": [1.0, 0.0], "least_important_first": [1.0, 0.0]}
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
         pytest.param("affinity_diversity", {"affinity": 1.0}, id="value missing"),
+        pytest.param(
+            "affinity_diversity", {**affinity_diversity(), "affinity": "1"}, id="number in words"
+        ),
+        pytest.param(
+            "affinity_diversity", {**affinity_diversity(), "affinity": [1]}, id="list for number"
+        ),
         pytest.param("equivariance.edge", {"augments": ["crop"]}, id="no mapping"),
         pytest.param(
+            "equivariance.edge", {"augments": {"crop": {"map": FLAT, "model": [1]}}}, id="few"
+        ),
+        pytest.param(
+            "label_randomization.gradient", {**modes(FLAT, FLAT[1:]), **FITTED}, id="few nulls"
+        ),
+        pytest.param(
             "label_randomization.gradient",
-            {
-                "absolute": {"similarity": [0.1], "null": [0.1, 0.2]},
-                "signed": {"similarity": [], "null": []},
-                "train_loss": 0.0,
-                "epochs": 1,
-            },
-            id="null of other images",
+            {**modes(FLAT[1:], FLAT[1:]), **FITTED},
+            id="of fewer images",
         ),
         pytest.param("label_randomization.gradient", {"absolute": "<b>"}, id="a word"),
+        pytest.param(
+            "label_randomization.gradient",
+            {**modes(FLAT, FLAT), "train_loss": {}, "epochs": 1},
+            id="no loss",
+        ),
+        pytest.param(
+            "parameter_randomization.gradient",
+            {"layers": [{"name": "a"}], **modes([FLAT], FLAT)},
+            id="layer is a mapping",
+        ),
+        pytest.param(
+            "parameter_randomization.gradient",
+            {"layers": ["a", "a"], **modes([FLAT, FLAT], FLAT)},
+            id="layer twice",
+        ),
+        pytest.param(
+            "parameter_randomization.gradient",
+            {"layers": ["a", "b"], **modes([FLAT], FLAT)},
+            id="layer without values",
+        ),
+        pytest.param(
+            "parameter_randomization.gradient",
+            {"layers": ["a"], **modes([[[0.5]] * NUM_PROBE], FLAT)},
+            id="nested",
+        ),
+        pytest.param("faithfulness.gradient", {"curves": {"black": [1, 0]}}, id="no orders"),
+        pytest.param(
+            "faithfulness.gradient",
+            {"curves": {"black": {"random_first": [1.0, 0.0]}}},
+            id="unknown order",
+        ),
+        pytest.param(
+            "faithfulness.gradient",
+            {"curves": {"black": {**CURVE, "least_important_first": [1.0]}}},
+            id="curves of two lengths",
+        ),
+        pytest.param(
+            "faithfulness.gradient",
+            {"curves": {"black": {order: [1.0] for order in CURVE}}},
+            id="a point",
+        ),
     ],
 )
 def test_values_that_do_not_fit_their_measure_are_said_and_cost_no_other(
@@ -180,5 +238,7 @@ def test_values_that_do_not_fit_their_measure_are_said_and_cost_no_other(
     (line,) = damage
     assert line.startswith("0-crop: ")
     assert "does not hold its values" in line
-    assert found[name.split(".")[0]].empty
+    assert found[TABLES.get(name.split(".")[0], name.split(".")[0])].empty
     assert len(found["agreement"]) == 6
+    # Nothing that was not checked reaches a page.
+    build_study([tmp_path], out=tmp_path / "out", **MEASURING)

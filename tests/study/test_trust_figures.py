@@ -23,6 +23,7 @@ def test_a_sanity_line_starts_at_one_and_its_null_lies_beyond_the_last_layer() -
     assert any(np.array_equal(line, [1.0, 0.6, 0.2]) for line in drawn)
     assert any(np.array_equal(line, [1.0, 1.0, 1.0]) for line in drawn)
     nulls = [line for line in ax.lines if np.asarray(line.get_ydata()).tolist() in ([0.5], [0.4])]
+    assert len(nulls) == 2
     assert all(round(float(np.asarray(line.get_xdata())[0])) == 3 for line in nulls)
     assert ax.get_legend_handles_labels()[1] == ["gradient", "edge"]
 

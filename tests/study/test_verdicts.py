@@ -54,6 +54,21 @@ def test_sentences_hold_their_numbers() -> None:
     assert "below 0 in 1 and above 0 in 1 of 2 runs" in two.sentence
 
 
+def test_what_is_undefined_after_the_last_layer_is_said_in_words() -> None:
+    rows = planted((-0.3, -0.1))
+    rows.loc[rows["step"] == 2, rows.columns.difference(["run", "method", "mode", "step"])] = np.nan
+    (verdict,) = judge_methods(rows, ["gradient"])
+    assert verdict.absolute == "cannot be told"
+    assert "are undefined" in verdict.sentence
+    assert "nan" not in verdict.sentence
+
+
+def test_one_image_has_no_interval() -> None:
+    rows = planted((-0.3, -0.1)).assign(difference_low=np.nan, difference_high=np.nan)
+    (verdict,) = judge_methods(rows, ["gradient"])
+    assert "paired difference -0.200, from one image, without an interval" in verdict.sentence
+
+
 def test_methods_without_a_measurement_get_no_verdict() -> None:
     assert judge_methods(planted((0.1, 0.2)), ["gradcam"]) == []
     assert judge_methods(planted(), ["gradient"]) == []

@@ -1,15 +1,14 @@
-"""What every measure of a map is, declared once: name, unit, range, direction, null. No torch."""
+"""What every measure is, declared once: name, unit, range, direction, null. No torch."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Literal
 
-__all__ = ["MEASURES", "PRIMARY", "Family", "Measure", "of_family"]
+from auglens.metrics.declaration import Family, Measure
+from auglens.metrics.run_catalogue import RUN_MEASURES
 
-Family = Literal["similarity", "complexity", "focus", "faithfulness"]
+__all__ = ["MEASURES", "PRIMARY", "RUN_MEASURES", "Family", "Measure", "of_family"]
 
 BYLINSKII = "Bylinskii et al., TPAMI 2018, arXiv:1604.03605"
 ADEBAYO = "Adebayo et al., NeurIPS 2018, arXiv:1810.03292"
@@ -17,36 +16,6 @@ ARRAS = "Arras et al., Information Fusion 2022, arXiv:2003.07258"
 RISE = "Petsiuk et al., BMVC 2018, arXiv:1806.07421"
 SRG = "Blücher et al., 2024, arXiv:2401.06654"
 YEH = "Yeh et al., NeurIPS 2019, arXiv:1901.09392"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measure:
-    """One measure of a saliency map.
-
-    Attributes:
-        name: Column of maps.csv.
-        title: Short name for table heads and axes.
-        unit: ``nats``, ``bits``, ``px`` or nothing.
-        low: Smallest possible value.
-        high: Largest possible value, infinite where it depends on size or settings.
-        higher_is_better: Direction; among similarities, better means closer; None: descriptive.
-        null: What a map that knows nothing scores. A number holds always; ``unrelated`` is
-            simulated on the images at hand; None is read against the method ``random``.
-        family: The kind of question it answers.
-        about: The definition, one sentence.
-        reference: The paper.
-    """
-
-    name: str
-    title: str
-    unit: str
-    low: float
-    high: float
-    higher_is_better: bool | None
-    null: float | Literal["unrelated"] | None
-    family: Family
-    about: str
-    reference: str
 
 
 _similarity = partial(Measure, family="similarity", null="unrelated")
@@ -218,7 +187,8 @@ _FOCUS = (
         high=1,
         higher_is_better=True,
         null="unrelated",
-        about="Share of the K hottest pixels on the foreground, K being the foreground's size.",
+        about="Share of the K hottest pixels on the foreground, K being the foreground's size; of "
+        "tied ones, the share.",
         reference=ARRAS,
     ),
     _focus(
@@ -247,6 +217,15 @@ _FOCUS = (
         low=1,
         high=math.inf,
         about="Number of 8-connected components of the hottest tenth of pixels.",
+        reference="Rosenfeld and Pfaltz, Journal of the ACM 1966",
+    ),
+    _shape(
+        name="image_num_components",
+        title="Components of the image",
+        low=1,
+        high=math.inf,
+        about="Number of 8-connected components of the brightest tenth of the image's own pixels, "
+        "whatever the map.",
         reference="Rosenfeld and Pfaltz, Journal of the ACM 1966",
     ),
     _shape(
@@ -346,7 +325,7 @@ _FAITHFULNESS = (
 MEASURES: Mapping[str, Measure] = MappingProxyType(
     {measure.name: measure for measure in (*_SIMILARITY, *_COMPLEXITY, *_FOCUS, *_FAITHFULNESS)}
 )
-"""All measures by name, in the order of the tables."""
+"""Measures of a map by name, in the order of the tables."""
 
 PRIMARY = ("cc", "kl", "entropy", "foreground_auc", "srg_black")
 """The five that a report shows first."""

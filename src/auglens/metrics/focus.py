@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from auglens.metrics.distribution import distribution, is_degenerate
-from auglens.metrics.order import average_ranks, hottest
+from auglens.metrics.order import above_and_tied, average_ranks
 
 __all__ = [
     "FRAME_PX",
@@ -155,11 +155,15 @@ def rank_auc(ranks: Tensor, masks: Tensor) -> Tensor:
 def rank_accuracy(maps: Tensor, masks: Tensor) -> Tensor:
     """Share of the K hottest pixels that lie on the mask, in [0, 1]; K is the mask's size.
 
-    Of tied pixels the first in pixel order count as hotter.
+    Of pixels tied at the threshold, as many as are left to fill the K count by the share of them
+    that lies on the mask: the order of pixels decides nothing.
 
     Args:
         maps: Shape ``(N, H, W)``.
         masks: ``bool``, same shape.
+
+    Returns:
+        In [0, 1]; a constant map has the mask's share of the area.
 
     Raises:
         ValueError: If the shapes differ.
@@ -168,10 +172,13 @@ def rank_accuracy(maps: Tensor, masks: Tensor) -> Tensor:
         Arras et al., "CLEVR-XAI", Information Fusion 2022, arXiv:2003.07258.
     """
     _check_shapes(maps, masks)
-    sizes = masks.flatten(1).sum(dim=1)
-    hits = (hottest(maps, sizes) & masks).flatten(1).sum(dim=1)
+    flat, on = maps.detach().cpu().flatten(1), masks.flatten(1)
+    sizes = on.sum(dim=1)
+    above, tied = above_and_tied(flat, sizes)
+    num_left = sizes - above.sum(dim=1)
+    hits = (above & on).sum(dim=1) + num_left * (tied & on).sum(dim=1).double() / tied.sum(dim=1)
     valid = _divides(masks) & ~is_degenerate(maps.detach().cpu())
-    return torch.where(valid, hits.double() / sizes, torch.nan)
+    return torch.where(valid, hits / sizes, torch.nan)
 
 
 def pointing_game(maps: Tensor, masks: Tensor) -> Tensor:

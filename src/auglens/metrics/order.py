@@ -6,7 +6,15 @@ from torch import Tensor
 
 from auglens.metrics.distribution import is_degenerate
 
-__all__ = ["TOP_FRACTION", "ascending", "average_ranks", "hottest", "top_mask"]
+__all__ = [
+    "TOP_FRACTION",
+    "above_and_tied",
+    "ascending",
+    "average_ranks",
+    "hottest",
+    "top_count",
+    "top_mask",
+]
 
 TOP_FRACTION = 0.1
 
@@ -45,13 +53,25 @@ def hottest(maps: Tensor, counts: Tensor) -> Tensor:
     Returns:
         ``bool (N, H, W)``; meaningless where a map is not finite.
     """
-    flat = maps.detach().cpu().flatten(1)
-    place = (flat.shape[1] - counts).clamp(max=flat.shape[1] - 1)
-    threshold = ascending(flat).gather(1, place[:, None])
-    above, tied = flat > threshold, flat == threshold
+    above, tied = above_and_tied(maps.detach().cpu().flatten(1), counts)
     num_missing = counts[:, None] - above.sum(dim=1, keepdim=True)
     chosen = above | (tied & (tied.cumsum(dim=1) <= num_missing))
     return chosen.view(maps.shape)
+
+
+def above_and_tied(flat: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    """Pixels hotter than the last of the given number of hottest ones, and those tied with it.
+
+    Args:
+        flat: Maps of shape ``(N, n)``, on the CPU.
+        counts: ``int64 (N,)``, from 0 to n.
+
+    Returns:
+        Two ``bool (N, n)``; meaningless where a map is not finite.
+    """
+    place = (flat.shape[1] - counts).clamp(max=flat.shape[1] - 1)
+    threshold = ascending(flat).gather(1, place[:, None])
+    return flat > threshold, flat == threshold
 
 
 def top_mask(maps: Tensor, *, fraction: float = TOP_FRACTION) -> Tensor:
@@ -62,10 +82,20 @@ def top_mask(maps: Tensor, *, fraction: float = TOP_FRACTION) -> Tensor:
         fraction: Share of the pixels, in (0, 1].
 
     Returns:
-        ``bool (N, H, W)``, the same number of pixels in each image; ties as in :func:`hottest`.
+        ``bool (N, H, W)``; :func:`top_count` pixels in each image, ties as in :func:`hottest`;
+        meaningless where a map is not finite.
     """
-    count = max(1, round(fraction * maps[0].numel()))
-    return hottest(maps, torch.full((len(maps),), count))
+    return hottest(maps, torch.full((len(maps),), top_count(maps, fraction=fraction)))
+
+
+def top_count(maps: Tensor, *, fraction: float = TOP_FRACTION) -> int:
+    """Number of pixels that :func:`top_mask` chooses in each finite map.
+
+    Args:
+        maps: Shape ``(N, H, W)``.
+        fraction: Share of the pixels, in (0, 1].
+    """
+    return max(1, round(fraction * maps.shape[1] * maps.shape[2]))
 
 
 def ascending(flat: Tensor) -> Tensor:

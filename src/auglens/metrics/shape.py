@@ -13,7 +13,7 @@ from torch import Tensor
 from auglens.metrics.distribution import distribution, is_degenerate
 from auglens.metrics.order import TOP_FRACTION, top_mask
 
-__all__ = ["Components", "centroid_px", "components", "moran", "spread_px"]
+__all__ = ["Components", "centroid_px", "components", "moran", "own_components", "spread_px"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,23 @@ def components(maps: Tensor, *, fraction: float = TOP_FRACTION) -> Components:
         number=torch.where(undefined, torch.nan, torch.from_numpy(number)),
         largest_share=torch.where(undefined, torch.nan, share),
     )
+
+
+def own_components(images: Tensor) -> Tensor:
+    """8-connected components of the brightest tenth of an image's own pixels, as a map's are.
+
+    What the number of a map's components is compared with: a map equal to the image has as many.
+
+    Args:
+        images: Not negative, shape ``(N, C, H, W)``.
+
+    Returns:
+        ``float64 (N,)``; NaN for a black image, and for images of several channels, where
+        brightness marks no object.
+    """
+    if images.shape[1] > 1:
+        return torch.full((len(images),), torch.nan, dtype=torch.float64)
+    return components(images[:, 0]).number
 
 
 def centroid_px(maps: Tensor) -> Tensor:

@@ -9,9 +9,20 @@ import torch
 from torch import Tensor
 
 from auglens.metrics.distribution import distribution, is_degenerate, refuse_signed, unsigned
-from auglens.metrics.order import TOP_FRACTION, average_ranks, top_mask
+from auglens.metrics.order import TOP_FRACTION, average_ranks, top_count, top_mask
 
-__all__ = ["FLOAT64_EPS", "cc", "js", "kl", "sim", "similarities", "spearman", "top_overlap"]
+__all__ = [
+    "FLOAT64_EPS",
+    "cc",
+    "centred_ranks",
+    "correlation",
+    "js",
+    "kl",
+    "sim",
+    "similarities",
+    "spearman",
+    "top_overlap",
+]
 
 FLOAT64_EPS = 2.220446049250313e-16
 
@@ -58,7 +69,7 @@ def cc(maps: Tensor, reference: Tensor) -> Tensor:
         ValueError: If the shapes differ.
     """
     _check_shapes(maps, reference)
-    return _correlation(_centred(_pixels(maps)), _centred(_pixels(reference)))
+    return correlation(_centred(_pixels(maps)), _centred(_pixels(reference)))
 
 
 def spearman(maps: Tensor, reference: Tensor) -> Tensor:
@@ -78,7 +89,34 @@ def spearman(maps: Tensor, reference: Tensor) -> Tensor:
         Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018, arXiv:1810.03292.
     """
     _check_shapes(maps, reference)
-    return _correlation(_centred(_ranks(maps)), _centred(_ranks(reference)))
+    return correlation(centred_ranks(maps), centred_ranks(reference))
+
+
+def centred_ranks(maps: Tensor) -> Tensor:
+    """Average ranks of each map's pixels minus their mean, for :func:`correlation`.
+
+    Where one map is compared with several, it is ranked once.
+
+    Args:
+        maps: Shape ``(N, H, W)``, signed or not.
+
+    Returns:
+        ``float64 (N, H * W)``; NaN where a map has no order: degenerate or constant.
+    """
+    return _centred(torch.where(_varies(maps)[:, None], average_ranks(maps), torch.nan))
+
+
+def correlation(first: Tensor, second: Tensor) -> Tensor:
+    """Cosine of centred values, in [-1, 1]: their Pearson correlation, exactly 1 of equal ones.
+
+    Args:
+        first: Of mean 0 in each row, shape ``(N, n)``.
+        second: Same.
+    """
+    # One root of the product, not a product of roots: sqrt(x * x) is x in floating point.
+    squares = (first * first).sum(dim=1) * (second * second).sum(dim=1)
+    cosine: Tensor = (first * second).sum(dim=1) / squares.sqrt()
+    return cosine.clamp(-1, 1)
 
 
 def kl(maps: Tensor, reference: Tensor, *, eps: float = FLOAT64_EPS) -> Tensor:
@@ -151,8 +189,9 @@ def top_overlap(maps: Tensor, reference: Tensor, *, fraction: float = TOP_FRACTI
     _check_shapes(maps, reference)
     refuse_signed(maps)
     refuse_signed(reference)
+    num_pixels = top_count(maps, fraction=fraction)
     first, second = top_mask(maps, fraction=fraction), top_mask(reference, fraction=fraction)
-    overlap = (first & second).flatten(1).sum(dim=1).double() / first[0].sum()
+    overlap = (first & second).flatten(1).sum(dim=1).double() / num_pixels
     undefined = is_degenerate(maps.detach().cpu()) | is_degenerate(reference.detach().cpu())
     return torch.where(undefined, torch.nan, overlap)
 
@@ -177,10 +216,6 @@ def _pixels(maps: Tensor) -> Tensor:
     return torch.where(_varies(maps)[:, None], scaled, torch.nan)
 
 
-def _ranks(maps: Tensor) -> Tensor:
-    return torch.where(_varies(maps)[:, None], average_ranks(maps), torch.nan)
-
-
 def _varies(maps: Tensor) -> Tensor:
     flat = maps.detach().cpu().flatten(1)
     return ~is_degenerate(maps.detach().cpu()) & (flat.amin(dim=1) < flat.amax(dim=1))
@@ -188,13 +223,6 @@ def _varies(maps: Tensor) -> Tensor:
 
 def _centred(values: Tensor) -> Tensor:
     return values - values.mean(dim=1, keepdim=True)
-
-
-def _correlation(first: Tensor, second: Tensor) -> Tensor:
-    # One root of the product, not a product of roots: sqrt(x * x) is x in floating point.
-    squares = (first * first).sum(dim=1) * (second * second).sum(dim=1)
-    correlation: Tensor = (first * second).sum(dim=1) / squares.sqrt()
-    return correlation.clamp(-1, 1)
 
 
 def _check_shapes(maps: Tensor, reference: Tensor) -> None:

@@ -3,49 +3,36 @@
 Legend: N maps, C channels, H and W pixels. Columns are ``float64 (N,)``, NaN where undefined.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from auglens.metrics.catalogue import Family, of_family
-from auglens.metrics.distribution import unsigned
+from auglens.metrics.distribution import is_degenerate, unsigned
 from auglens.metrics.entropy import effective_area, entropy, gini, histogram_entropy
 from auglens.metrics.focus import (
     FRAME_PX,
-    area_share,
     dilate,
     foreground,
     inner,
+    lift,
     mass_share,
     pointing_game,
     rank_accuracy,
     rank_auc,
 )
 from auglens.metrics.order import average_ranks
-from auglens.metrics.shape import components, moran, spread_px
+from auglens.metrics.shape import components, moran, own_components, spread_px
 from auglens.metrics.similarity import similarities
+from auglens.metrics.threads import one_thread
 
 __all__ = ["map_columns", "similarity_columns"]
 
 Column = NDArray[np.float64]
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """On arrays this small torch's threads cost more than they save, tenfold on a busy machine."""
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(num_threads)
-
-
-@_one_thread()
+@one_thread()
 def similarity_columns(maps: Tensor, reference: Tensor, *, kl_eps: float) -> dict[str, Column]:
     """The family ``similarity`` of maps and their references.
 
@@ -64,13 +51,13 @@ def similarity_columns(maps: Tensor, reference: Tensor, *, kl_eps: float) -> dic
     return _ordered(similarities(maps, reference, kl_eps=kl_eps), "similarity")
 
 
-@_one_thread()
+@one_thread()
 def map_columns(maps: Tensor, images: Tensor, *, foreground_threshold: float) -> dict[str, Column]:
     """The families ``complexity`` and ``focus`` of maps.
 
-    Measures of the foreground are NaN for images of several channels, where brightness marks no
-    object; those without the frame are NaN too where frame is all there is. A map with negative
-    values has NaN everywhere.
+    Measures of the foreground, and components of the image, are NaN for images of several
+    channels, where brightness marks no object; those without the frame are NaN too where frame is
+    all there is. A map that is degenerate or has negative values has NaN everywhere.
 
     Args:
         maps: Shape ``(N, H, W)``.
@@ -95,6 +82,7 @@ def map_columns(maps: Tensor, images: Tensor, *, foreground_threshold: float) ->
         "entropy_histogram": histogram_entropy(own),
         "gini": gini(own),
         "num_components": connected.number,
+        "image_num_components": torch.where(is_degenerate(own), torch.nan, own_components(images)),
         "largest_component_share": connected.largest_share,
         "spread_px": spread_px(own),
         "moran": moran(own),
@@ -122,9 +110,8 @@ def _region_columns(maps: Tensor, regions: dict[str, Tensor], suffix: str) -> di
     ranks = average_ranks(maps)
     columns = {}
     for name, masks in regions.items():
-        mass = mass_share(maps, masks)
-        columns[f"{name}_mass{suffix}"] = mass
-        columns[f"{name}_lift{suffix}"] = mass / area_share(masks)
+        columns[f"{name}_mass{suffix}"] = mass_share(maps, masks)
+        columns[f"{name}_lift{suffix}"] = lift(maps, masks)
         columns[f"{name}_auc{suffix}"] = rank_auc(ranks, masks)
     return columns
 

@@ -5,11 +5,8 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from auglens.metrics.distribution import is_degenerate
-from auglens.metrics.order import average_ranks
+from auglens.metrics.similarity import centred_ranks, correlation
 from auglens.study.explained import Explained
 
 __all__ = ["agreement_rows"]
@@ -27,12 +24,12 @@ def agreement_rows(methods: Mapping[str, Explained]) -> list[dict[str, Any]]:
         One row a pair: ``method, other_method, spearman`` (mean over the images where
         both maps have an order), ``n`` of them, and ``n_undefined`` of the others.
     """
-    ranks = {name: _unit_ranks(one.maps) for name, one in methods.items()}
+    ranks = {name: centred_ranks(one.maps) for name, one in methods.items()}
     rows = []
     for first, second in combinations(ranks, 2):
         if not np.array_equal(methods[first].probe_ids, methods[second].probe_ids):
             continue
-        correlations = (ranks[first] * ranks[second]).sum(dim=1)
+        correlations = correlation(ranks[first], ranks[second])
         defined = correlations[~correlations.isnan()]
         rows.append(
             {
@@ -44,13 +41,3 @@ def agreement_rows(methods: Mapping[str, Explained]) -> list[dict[str, Any]]:
             }
         )
     return rows
-
-
-def _unit_ranks(maps: Tensor) -> Tensor:
-    """Ranks of each map's pixels, centred, of length 1; NaN where a map has no order."""
-    flat = maps.flatten(1)
-    undefined = is_degenerate(maps) | (flat.amin(dim=1) == flat.amax(dim=1))
-    ranks = average_ranks(maps)
-    centred = ranks - ranks.mean(dim=1, keepdim=True)
-    unit = centred / centred.square().sum(dim=1, keepdim=True).sqrt()
-    return torch.where(undefined[:, None], torch.nan, unit)

@@ -1,13 +1,12 @@
 """Goes from sweep folders to a report: loads, measures, tabulates, writes."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
 import pandas as pd
-import torch
 
+from auglens.metrics.threads import one_thread
 from auglens.records.run import RecordError, read_samples
 from auglens.study import Study
 from auglens.study.comparison import Comparison, compare_maps
@@ -16,6 +15,7 @@ from auglens.study.curves import epochs_to_best, read_histories, summarise_curve
 from auglens.study.evidence import Evidence
 from auglens.study.figure_data import first_seed_runs
 from auglens.study.load import Loaded, load_sweeps
+from auglens.study.measured import Results, alike_only
 from auglens.study.null_values import group_nulls
 from auglens.study.report import Findings, write_csv, write_report
 from auglens.study.tables import (
@@ -25,7 +25,7 @@ from auglens.study.tables import (
     runs_table,
     similarity_means,
 )
-from auglens.study.trust import trust_tables
+from auglens.study.trust import TRUST_COLUMNS, trust_tables
 
 __all__ = ["build"]
 
@@ -44,27 +44,39 @@ def build(
     loaded = load_sweeps(sweeps)
     groups = find_groups(loaded.results)
     measuring = Measuring(kl_eps=kl_eps, foreground_threshold=foreground_threshold)
-    with _one_thread():
+    with one_thread():
         comparison = compare_maps(loaded.results, **measuring)
         nulls = {group.name: group_nulls(group, **measuring) for group in groups}
     histories, unread = read_histories(groups)
     runs, maps = runs_table(loaded), maps_table(comparison.frame)
+    alike, unlike = alike_only(comparison, groups)
     tables = {
         "table1": accuracy_table(groups),
-        "metrics": metric_table(groups, comparison, kl_eps=kl_eps, nulls=nulls),
+        "metrics": metric_table(groups, alike, kl_eps=kl_eps, nulls=nulls),
         "curves": summarise_curves(histories),
         "convergence": epochs_to_best(histories),
     }
-    trust, unfit = trust_tables(groups, comparison)
+    trust, unfit = trust_tables(groups, alike)
     write_csv(out / "runs.csv", runs)
     write_csv(out / "maps.csv", maps)
-    evidence = [_evidence(group, tables, trust, comparison, nulls[group.name]) for group in groups]
+    evidence = [
+        _evidence(
+            group,
+            {**tables, **trust},
+            alike,
+            results=comparison.results,
+            nulls=nulls[group.name],
+            has_permuted=any(run.permuted for run in loaded.runs),
+        )
+        for group in groups
+    ]
+    unread = [*unread, *unfit, *_unread_samples(groups)]
     findings = Findings(
         sweeps=sweeps,
         groups=evidence,
         tables={**tables, **{name: table for name, table in trust.items() if len(table)}},
-        absences=_absences(loaded, comparison, [*unread, *unfit, *_unread_samples(groups)]),
-        kl_eps=kl_eps,
+        absences=_absences(loaded, comparison, unread=unread, unlike=unlike),
+        **measuring,
     )
     return Study(
         report=write_report(findings, out / "report"),
@@ -77,25 +89,14 @@ def build(
     )
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Measure with one thread of torch, and as many as before afterwards."""
-    # Maps are small: threads cost more than they give, twentyfold where others use the cores, and
-    # the last digit of a sum would depend on their number.
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def _evidence(
     group: Group,
     tables: Mapping[str, pd.DataFrame],
-    trust: Mapping[str, pd.DataFrame],
     comparison: Comparison,
+    *,
+    results: Results,
     nulls: Mapping[str, float],
+    has_permuted: bool,
 ) -> Evidence:
     names = [run.name for run in group.runs]
     measured = comparison.frame
@@ -107,8 +108,10 @@ def _evidence(
         curves=_own(tables["curves"], group),
         epochs=_own(tables["convergence"], group),
         settings=_ways(names, comparison),
-        tables={name: _own(table, group) for name, table in trust.items()},
+        tables={name: _own(tables[name], group) for name in TRUST_COLUMNS},
         nulls=nulls,
+        results={name: results.get(name, ()) for name in names},
+        has_permuted=has_permuted,
     )
 
 
@@ -140,7 +143,7 @@ def _own(table: pd.DataFrame, group: Group) -> pd.DataFrame:
 
 
 def _absences(
-    loaded: Loaded, comparison: Comparison, unread: Sequence[str]
+    loaded: Loaded, comparison: Comparison, *, unread: Sequence[str], unlike: Sequence[str]
 ) -> dict[str, list[str]]:
     """What the report lacks, by topic; topics without a line are left out."""
     topics = {
@@ -151,6 +154,7 @@ def _absences(
             f"{name}: {reason}" for name, reason in comparison.reasons.items()
         ],
         "Files that could not be read": [*comparison.damage, *unread],
+        "Measures taken with other settings than in other runs, left out of all means": [*unlike],
         "Maps with an undefined measure": _undefined(comparison.frame),
         "Runs on permuted labels, in runs.csv only": [
             run.name for run in loaded.runs if run.permuted

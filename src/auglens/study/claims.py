@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from auglens.study.condition_means import (
-    blind_methods,
+    bound_methods,
     condition_means,
     explaining_methods,
     named,
     say_spread,
+    zero_methods,
 )
 from auglens.study.evidence import FLOOR, Evidence, correlate
 from auglens.study.palette import BASELINE
@@ -140,7 +141,8 @@ def _background(evidence: Evidence) -> tuple[str, tuple[str, ...]]:
         return _claim(sentences, note)
     if not explaining_methods(evidence):
         return _claim([f"{UNTOLD}there are no maps."])
-    if len(blind_methods(evidence)) == len(explaining_methods(evidence)):
+    unable = {*zero_methods(evidence), *bound_methods(evidence)}
+    if unable.issuperset(explaining_methods(evidence)):
         return _claim([f"{UNTOLD}no method here could show a background bias."], note)
     reason = (
         "only in images of one channel does brightness mark a foreground. Figure 4 shows the maps."

@@ -129,10 +129,11 @@ class _MapComparison:
         return pd.concat([described, measures, compared], axis=1)
 
     def _similarities(self, own: Explained, reference: Explained) -> dict[str, Column]:
-        columns = similarity_columns(own.maps, reference.maps, kl_eps=self.kl_eps[0])
+        first, *others = self.kl_eps
+        columns = similarity_columns(own.maps, reference.maps, kl_eps=first)
         maps, baseline = unsigned(own.maps), unsigned(reference.maps)
-        by_eps = {kl_column(eps): kl(maps, baseline, eps=eps).numpy() for eps in self.kl_eps}
-        return {**columns, **by_eps}
+        by_eps = {kl_column(eps): kl(maps, baseline, eps=eps).numpy() for eps in others}
+        return {**columns, kl_column(first): columns["kl"], **by_eps}
 
     def _reference(self, run: Run, method: str, own: Explained) -> Explained | None:
         if is_baseline(run):

@@ -1,21 +1,23 @@
 """Means of a group's conditions, put into words. Computes and draws nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from auglens.study.evidence import Evidence
-from auglens.study.methods import NULL_METHODS, is_blind_to_background
+from auglens.study.methods import NULL_METHODS, is_bound_to_ink, is_zero_on_black
 
 __all__ = [
     "ConditionMean",
-    "blind_methods",
+    "bound_methods",
     "condition_means",
     "explaining_methods",
     "named",
     "say_span",
     "say_spread",
+    "zero_methods",
 ]
 
 
@@ -35,12 +37,21 @@ def explaining_methods(evidence: Evidence) -> list[str]:
     return [method for method in evidence.methods if method not in NULL_METHODS]
 
 
-def blind_methods(evidence: Evidence) -> list[str]:
-    """Explaining methods that cannot show a bias towards a black background."""
+def zero_methods(evidence: Evidence) -> list[str]:
+    """Explaining methods whose maps are 0, or next to it, on black by construction."""
+    return _methods_that(is_zero_on_black, evidence)
+
+
+def bound_methods(evidence: Evidence) -> list[str]:
+    """Explaining methods whose maps are 0 far from the ink by construction."""
+    return _methods_that(is_bound_to_ink, evidence)
+
+
+def _methods_that(are: Callable[[str, Mapping[str, Any]], bool], evidence: Evidence) -> list[str]:
     return [
         method
         for method in explaining_methods(evidence)
-        if any(is_blind_to_background(method, way) for way in evidence.settings.get(method, ()))
+        if any(are(method, way) for way in evidence.settings.get(method, ()))
     ]
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from auglens.study.conditions import Group
 from auglens.study.figure_data import correlation_points
+from auglens.study.measured import Results
 from auglens.study.methods import ordered_methods
 from auglens.study.palette import BASELINE
 from auglens.study.statistics import RankCorrelation, spearman
@@ -31,6 +32,9 @@ class Evidence:
         settings: The different ways its maps were made, by method.
         tables: Its rows of every further table, by name.
         nulls: What unrelated maps score on its probe images, by measure.
+        results: All sidecars that belong to its maps, by run; every run is there. Those that
+            differ in their settings from a first run are in no table.
+        has_permuted: Whether runs on permuted labels lie in the same sweeps.
     """
 
     group: Group
@@ -42,6 +46,8 @@ class Evidence:
     settings: Mapping[str, Sequence[Mapping[str, Any]]]
     tables: Mapping[str, pd.DataFrame]
     nulls: Mapping[str, float]
+    results: Results
+    has_permuted: bool
 
     @property
     def methods(self) -> list[str]:

@@ -5,6 +5,7 @@ Legend: N probe images, C channels, H and W pixels.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from auglens.study.load import Run
 __all__ = ["Explained", "ExplainedRun", "read_explained"]
 
 Column = NDArray[Any]
+
+LARGEST = float(np.finfo(np.float64).max)
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,9 @@ class _Reading:
             return "measures other images than the maps explain"
         if not set(result.columns) <= set(of_family("faithfulness")):
             return "holds measures that are not known"
+        values = chain.from_iterable(result.columns.values())
+        if any(value is not None and abs(value) > LARGEST for value in values):
+            return "holds numbers without bounds"
         return ""
 
 

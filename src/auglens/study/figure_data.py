@@ -16,8 +16,10 @@ __all__ = [
     "condition_styles",
     "correlation_points",
     "distributions",
+    "first_runs_with_maps",
     "first_seed_runs",
     "saliency_panels",
+    "seed_of",
     "training_sample",
 ]
 
@@ -86,13 +88,30 @@ def correlation_points(
 
 def first_seed_runs(group: Group) -> dict[str, Run]:
     """Of each condition the run with the group's smallest seed, or else its own smallest."""
-    smallest = min(_seed(run) for run in group.runs)
+    return _first_seed_runs(group, group.runs)
+
+
+def first_runs_with_maps(group: Group, maps: pd.DataFrame) -> dict[str, Run]:
+    """The same among the runs that have maps; conditions without any are left out.
+
+    Args:
+        group: The group.
+        maps: Rows of one method.
+    """
+    names = set(maps["run"])
+    return _first_seed_runs(group, [run for run in group.runs if run.name in names])
+
+
+def _first_seed_runs(group: Group, among: Sequence[Run]) -> dict[str, Run]:
+    smallest = min(map(seed_of, among), default=0)
     chosen = {}
     for condition in group.conditions:
-        run = min(condition.runs, key=_seed)
-        seed = _seed(run)
-        label = condition.label if seed == smallest else f"{condition.label} (seed {seed})"
-        chosen[label] = run
+        own = [run for run in condition.runs if run in among]
+        if own:
+            run = min(own, key=seed_of)
+            seed = seed_of(run)
+            label = condition.label if seed == smallest else f"{condition.label} (seed {seed})"
+            chosen[label] = run
     return chosen
 
 
@@ -121,33 +140,30 @@ def training_sample(runs: Mapping[str, Run]) -> TrainingSample:
 def saliency_panels(runs: Mapping[str, Run], method: str) -> SaliencyPanels:
     """The first query image of each class with every run's map of it.
 
-    Runs without such maps of the same images are left out; at most ten classes are shown.
+    Runs with maps of other images than the first are left out; at most ten classes are shown.
 
     Args:
-        runs: By label.
+        runs: By label, all with such maps, at least one.
         method: Name of the saliency method.
 
     Raises:
         RecordError: If the maps of a run are damaged.
     """
-    holding = {
-        label: run
-        for label, run in runs.items()
-        if (run.folder / "saliency" / f"{method}.npz").is_file()
-    }
-    first = next(iter(holding.values()))
+    first = next(iter(runs.values()))
     probe = read_probe(first.folder)
     _, places = np.unique(probe.labels, return_index=True)
     places = places[:MOST_QUERY_IMAGES]
+    expected = (len(probe.probe_ids), *probe.images.shape[2:])
     maps = {}
-    for label, run in holding.items():
+    for label, run in runs.items():
         own = read_map(run.folder, method)
-        if np.array_equal(own.probe_ids, probe.probe_ids):
+        if own.maps.shape == expected and np.array_equal(own.probe_ids, probe.probe_ids):
             maps[label] = own.maps[places]
     names = first.record.config["dataset"]["class_names"]
     titles = tuple(str(names[label]) for label in probe.labels[places])
     return SaliencyPanels(probe.images[places], titles, maps, method)
 
 
-def _seed(run: Run) -> int:
+def seed_of(run: Run) -> int:
+    """The seed that a run was started with."""
     return int(run.record.config["seed"])

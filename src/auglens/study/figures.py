@@ -9,12 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from auglens.metrics.catalogue import MEASURES, Measure
 from auglens.study.palette import hex_colour, line_style
 from auglens.study.statistics import RankCorrelation
 
 __all__ = [
     "Distribution",
     "Style",
+    "axis_title",
     "correlation_figure",
     "draw_curves",
     "draw_distributions",
@@ -26,11 +28,7 @@ __all__ = [
 ]
 
 PERCENTILES = (5, 95)
-AXIS_TITLES = {
-    "cc": "CC with the baseline's map",
-    "kl": "KL(baseline || model), nats",
-    "entropy": "spatial entropy, nats",
-    "effective_area": "effective area, share of the image",
+TRAINING_TITLES = {
     "train_loss": "training loss, nats",
     "val_accuracy": "validation accuracy",
     "test_accuracy": "test accuracy",
@@ -61,6 +59,16 @@ class Distribution:
 
     values: NDArray[np.float64]
     run_means: NDArray[np.float64]
+
+
+def axis_title(measure: Measure) -> str:
+    """Title and unit, and for a similarity to what.
+
+    >>> axis_title(MEASURES["kl"]), axis_title(MEASURES["entropy"])
+    ('KL to the baseline, nats', 'Entropy, nats')
+    """
+    other = " to the baseline" if measure.family == "similarity" else ""
+    return f"{measure.title}{other}{f', {measure.unit}' if measure.unit else ''}"
 
 
 def training_figure(summary: pd.DataFrame, styles: Mapping[str, Style]) -> Figure:
@@ -96,7 +104,7 @@ def entropy_figure(
     figure, axes = _pair(len(entropies))
     shown = {"entropy": entropies, "effective_area": areas}
     for ax, (measure, by_label) in zip(axes, shown.items(), strict=True):
-        draw_distributions(by_label, ax, title=AXIS_TITLES[measure], styles=styles)
+        draw_distributions(by_label, ax, title=axis_title(MEASURES[measure]), styles=styles)
         _draw_unrelated(unrelated.get(measure), ax)
     figure.suptitle(f"Entropy of the saliency maps{note}", fontsize=10)
     return figure
@@ -123,7 +131,7 @@ def similarity_figure(
     for ax, (measure, by_label) in zip(
         _hide_unused(axes, len(similarities)), similarities.items(), strict=True
     ):
-        draw_distributions(by_label, ax, title=AXIS_TITLES[measure], styles=styles)
+        draw_distributions(by_label, ax, title=axis_title(MEASURES[measure]), styles=styles)
         _draw_unrelated(unrelated.get(measure), ax)
         if measure in floors:
             _draw_floor(floors[measure], ax)
@@ -184,7 +192,7 @@ def draw_curves(
             low, high = line[f"{quantity}_min"].to_numpy(), line[f"{quantity}_max"].to_numpy()
             ax.fill_between(epochs, low, high, color=style.colour, alpha=0.15, linewidth=0)
     ax.set_xlabel("epoch")
-    ax.set_ylabel(AXIS_TITLES[quantity])
+    ax.set_ylabel(TRAINING_TITLES[quantity])
     return plain(ax)
 
 
@@ -230,8 +238,8 @@ def draw_points(
     for label, (x, y, x_sd, y_sd) in zip(frame["label"], numbers, strict=True):
         ax.errorbar(x, y, xerr=x_sd, yerr=y_sd, fmt="o", color=styles[label].colour, elinewidth=1)
         ax.annotate(label, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8)
-    ax.set_xlabel(f"mean {AXIS_TITLES[measure]}")
-    ax.set_ylabel(AXIS_TITLES["test_accuracy"])
+    ax.set_xlabel(f"mean {axis_title(MEASURES[measure])}")
+    ax.set_ylabel(TRAINING_TITLES["test_accuracy"])
     ax.margins(0.15)
     return plain(ax)
 

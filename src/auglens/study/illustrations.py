@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from auglens.records.run import RecordError
 from auglens.study import figures, mosaics
@@ -41,7 +42,9 @@ class Illustration:
 
 
 def finish(name: str, title: str, caption: str, alt: str, figure: Figure) -> Illustration:
-    """Turn a drawn figure into a file with its words."""
+    """Turn a drawn figure into a file with its words; a ``$`` in a name is no mathematics."""
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=DOTS_PER_INCH, facecolor="white")
     return Illustration(name, title, caption.strip(), alt, file.getvalue())

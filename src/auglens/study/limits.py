@@ -1,11 +1,14 @@
 """What a group's numbers cannot carry, and how they were made. Sentences only."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from auglens.study.condition_means import blind_methods, explaining_methods
+from auglens.study.condition_means import bound_methods, explaining_methods, zero_methods
 from auglens.study.evidence import Evidence, correlate
+from auglens.study.measured import distinct_settings
+from auglens.study.method_settings import say_target
+from auglens.study.methods import say_residue
 
 __all__ = ["describe_limits", "describe_making"]
 
@@ -26,8 +29,16 @@ def describe_limits(evidence: Evidence) -> list[str]:
     ]
 
 
-def describe_making(evidence: Evidence) -> dict[str, str]:
-    """Settings, versions and origin, by name."""
+def describe_making(
+    evidence: Evidence, *, kl_eps: Sequence[float], foreground_threshold: float
+) -> dict[str, str]:
+    """Settings, versions and origin, by name.
+
+    Args:
+        evidence: Of one group.
+        kl_eps: Values that keep KL finite.
+        foreground_threshold: Brightness above which a pixel is foreground.
+    """
     config, record = evidence.group.config, evidence.group.runs[0].record
     runs = [run.record for run in evidence.group.runs]
     commits = sorted({str(run.git_commit or "unknown") for run in runs})
@@ -40,10 +51,16 @@ def describe_making(evidence: Evidence) -> dict[str, str]:
         "optimizer": _settings(config["optimizer"]),
         "seeds": ", ".join(sorted({str(run.config["seed"]) for run in runs}, key=_as_number)),
         "query images": f"{config['probe']['size']} test images, logit of the "
-        f"{str(config['probe']['target']).replace('_', ' ')}",
+        f"{say_target(way for ways in evidence.settings.values() for way in ways)}",
         **{
             f"saliency: {name}": "; or ".join(map(_settings, ways))
             for name, ways in evidence.settings.items()
+        },
+        "map measures": f"KL with eps {', '.join(f'{eps:.2g}' for eps in kl_eps)}; foreground "
+        f"brighter than {foreground_threshold:g}",
+        **{
+            f"measure: {name}": "; or ".join(map(_settings, ways))
+            for name, ways in distinct_settings(evidence.results).items()
         },
         "versions": ", ".join(f"{name} {version}" for name, version in record.versions.items()),
         "hardware": ", ".join(sorted({_settings(run.hardware) for run in runs})),
@@ -93,13 +110,18 @@ def _selection_limit(config: Mapping[str, Any]) -> str:
 
 
 def _method_limits(evidence: Evidence) -> list[str]:
-    target = str(evidence.group.config["probe"]["target"]).replace("_", " ")
-    said = [f"The maps explain the logit of the {target}, for right and wrong predictions alike."]
-    blind = blind_methods(evidence)
-    if blind:
+    said = _target_limits(evidence)
+    zero, bound = zero_methods(evidence), bound_methods(evidence)
+    if zero:
         said.append(
-            f"{', '.join(blind)}: no background bias by construction. They multiply by what a pixel "
-            "differs from black, or change nothing where the image is constant."
+            f"{', '.join(zero)}: no background bias by construction. They multiply by what a pixel "
+            f"differs from black, so that black pixels hold nothing{say_residue(zero)}."
+        )
+    if bound:
+        said.append(
+            f"{', '.join(bound)}: no bias far from the ink by construction. Covering or blurring "
+            "changes nothing where all is black, so that only pixels within reach of their window "
+            "and stride hold heat; black ones beside the ink do."
         )
     if evidence.nulls.get("foreground_mass", math.nan) > 0:
         said.append(
@@ -107,6 +129,18 @@ def _method_limits(evidence: Evidence) -> list[str]:
             "on which gradients lie, are background; the dilated measures count them in."
         )
     return said
+
+
+def _target_limits(evidence: Evidence) -> list[str]:
+    """One line for all methods that explain the same class."""
+    methods: dict[str, list[str]] = {}
+    for method in explaining_methods(evidence):
+        methods.setdefault(say_target(evidence.settings.get(method, ())), []).append(method)
+    return [
+        f"The maps of {', '.join(names)} explain the logit of the {target}, for right and wrong "
+        "predictions alike."
+        for target, names in methods.items()
+    ]
 
 
 def _settings(settings: Mapping[str, Any]) -> str:

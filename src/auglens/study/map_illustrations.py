@@ -10,8 +10,9 @@ from auglens.study.evidence import FLOOR, Evidence, correlate
 from auglens.study.figure_data import (
     condition_styles,
     distributions,
-    first_seed_runs,
+    first_runs_with_maps,
     saliency_panels,
+    seed_of,
 )
 from auglens.study.illustrations import Illustration, finish, say_seeds
 from auglens.study.method_settings import describe_settings
@@ -55,11 +56,15 @@ def _figure_3(evidence: Evidence, method: str) -> Iterator[Illustration]:
 
 
 def _figure_4(evidence: Evidence, method: str) -> Iterator[Illustration]:
+    maps = evidence.maps[evidence.maps["method"] == method]
+    runs = first_runs_with_maps(evidence.group, maps)
     try:
-        panels = saliency_panels(first_seed_runs(evidence.group), method)
+        panels = saliency_panels(runs, method)
     except RecordError:
         return
-    seed = min(run.record.config["seed"] for run in evidence.group.runs)
+    if not panels.maps:
+        return
+    seed = min(map(seed_of, runs.values()))
     for over_images, how in ((False, "alone"), (True, "over the images")):
         caption = (
             f"Saliency maps ({method}) of the first query image of each class, {how}, from the "

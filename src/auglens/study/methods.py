@@ -8,31 +8,55 @@ from typing import Any
 __all__ = [
     "NULL_METHODS",
     "explain_command",
-    "is_blind_to_background",
+    "is_bound_to_ink",
+    "is_zero_on_black",
     "ordered_methods",
+    "say_residue",
+    "twins_command",
 ]
 
 # Maps that no network decides: noise, and the edges of the image.
 NULL_METHODS = ("random", "edge")
-# Blurring changes nothing where an image is constant; a black pixel times its gradient is 0.
-ALWAYS_BLIND = frozenset({"blur_perturbation", "input_x_gradient"})
 # These weigh a pixel by how far it lies from the baseline.
-BLIND_WITH_BLACK_BASELINE = frozenset(
-    {"integrated_gradients", "deeplift", "gradient_shap", "occlusion"}
-)
+ZERO_WITH_BLACK_BASELINE = frozenset({"integrated_gradients", "deeplift", "gradient_shap"})
 
 
-def is_blind_to_background(method: str, settings: Mapping[str, Any]) -> bool:
-    """Whether a method gives a black background next to nothing whatever the network does.
+def is_zero_on_black(method: str, settings: Mapping[str, Any]) -> bool:
+    """Whether a method gives every black pixel 0, or next to it, whatever the network does.
 
-    Such maps cannot show a background bias, so that its absence in them says nothing.
+    ``input_x_gradient`` multiplies by the pixel, others by its way from a black baseline; of
+    ``gradient_shap`` the noise that it adds leaves a small residue. Such maps cannot show a bias
+    towards a black background, so that its absence in them says nothing.
 
     Args:
         method: Name of the saliency method.
         settings: How its maps were made, as recorded with them.
     """
-    black = settings.get("baseline") == 0
-    return method in ALWAYS_BLIND or (method in BLIND_WITH_BLACK_BASELINE and black)
+    if method == "input_x_gradient":
+        return True
+    return method in ZERO_WITH_BLACK_BASELINE and settings.get("baseline") == 0
+
+
+def is_bound_to_ink(method: str, settings: Mapping[str, Any]) -> bool:
+    """Whether a method gives 0 to all that lies farther from the ink than its window reaches.
+
+    Covering black with black, or blurring where all is black, changes nothing. Beside the ink such
+    maps are not 0, on black pixels neither.
+
+    Args:
+        method: Name of the saliency method.
+        settings: How its maps were made, as recorded with them.
+    """
+    if method == "blur_perturbation":
+        return True
+    return method == "occlusion" and settings.get("baseline") == 0
+
+
+def say_residue(methods: Iterable[str]) -> str:
+    """What must be added where methods are said to be 0 on black; nothing if they all are."""
+    if "gradient_shap" in methods:
+        return " (gradient_shap next to nothing: its noise leaves a small residue)"
+    return ""
 
 
 def ordered_methods(names: Iterable[str], first: Sequence[str]) -> list[str]:
@@ -69,3 +93,24 @@ def explain_command(
         shlex.join(["python", "-m", "auglens.explain", f"sweep={sweep}", *lists])
         for sweep in sweeps
     )
+
+
+def twins_command(
+    sweeps: Sequence[Path],
+    *,
+    augments: Sequence[str],
+    strengths: Sequence[float],
+    seeds: Sequence[int],
+) -> str:
+    """What trains twins on permuted labels into the sweeps: one command a sweep.
+
+    Args:
+        sweeps: Sweep folders, at least one.
+        augments: Of the runs that need a twin.
+        strengths: Theirs, where they have one.
+        seeds: Theirs.
+    """
+    listed = {"augment": augments, "augment.strength": strengths, "seed": seeds}
+    words = [f"{key}={','.join(map(str, values))}" for key, values in listed.items() if values]
+    start = ["python", "train.py", "-m", "experiment=label_randomization", *words]
+    return " && ".join(shlex.join([*start, f"hydra.sweep.dir={sweep}"]) for sweep in sweeps)

@@ -14,6 +14,7 @@ __all__ = [
     "PageTable",
     "RowGroup",
     "appendix_tables",
+    "measure_facts",
     "measure_head",
     "number",
     "primary_table",
@@ -25,6 +26,11 @@ FAMILIES: Mapping[Family, str] = {
     "complexity": "Complexity",
     "focus": "Place and shape",
     "faithfulness": "Faithfulness",
+}
+NULLS: Mapping[str | None, str] = {
+    None: "null: the method random",
+    "same_class": "null: another image of the class",
+    "absent": "no null",
 }
 SPREAD_SAID = (
     "mean ± standard deviation over runs of their means over query images; below it the median "
@@ -83,6 +89,17 @@ def measure_head(measure: Measure, nulls: Mapping[str, float]) -> str:
     """Title and unit, direction, and what a map that knows nothing scores, one a line."""
     unit = f", {measure.unit}" if measure.unit else ""
     return f"{measure.title}{unit}\n{_direction(measure)}\n{_null(measure, nulls)}"
+
+
+def measure_facts(measure: Measure) -> str:
+    """Range, direction and null in words, for where the measure is defined.
+
+    >>> measure_facts(MEASURES["foreground_auc"])
+    'from 0 to 1; higher is better; null 0.5'
+    """
+    low, high = (f"{end:.3g}".replace("inf", "infinity") for end in (measure.low, measure.high))
+    null = "null: unrelated maps" if measure.null == "unrelated" else _null(measure, {})
+    return f"from {low} to {high}; {_direction(measure)}; {null}"
 
 
 def primary_table(evidence: Evidence, methods: Sequence[str]) -> PageTable:
@@ -173,7 +190,7 @@ def _direction(measure: Measure) -> str:
 def _null(measure: Measure, nulls: Mapping[str, float]) -> str:
     if isinstance(measure.null, float):
         return f"null {measure.null:g}"
-    if measure.null is None:
-        return "null: the method random"
+    if measure.null in NULLS:
+        return NULLS[measure.null]
     value = nulls.get(measure.name, math.nan)
     return f"unrelated maps {number(value)}"

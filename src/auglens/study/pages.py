@@ -1,7 +1,6 @@
 """Renders the report's HTML pages from what was drawn and said. Reads and writes no files."""
 
 import base64
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +9,18 @@ from urllib.parse import quote
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from auglens.metrics.catalogue import MEASURES
+from auglens.metrics.catalogue import MEASURES, RUN_MEASURES
 from auglens.study.claims import Claim
 from auglens.study.evidence import Evidence
 from auglens.study.illustrations import Illustration
 from auglens.study.method_settings import describe_settings
-from auglens.study.page_tables import appendix_tables, number, primary_table, spread
+from auglens.study.page_tables import (
+    appendix_tables,
+    measure_facts,
+    number,
+    primary_table,
+    spread,
+)
 from auglens.study.palette import hex_colour
 from auglens.study.trust_sections import TrustSection, describe_trust
 
@@ -32,6 +37,7 @@ class Findings:
         tables: By file name, without ending.
         absences: What is missing, by topic.
         kl_eps: Values that keep KL finite; the first is the main one.
+        foreground_threshold: Brightness above which a pixel is foreground.
     """
 
     sweeps: Sequence[Path]
@@ -39,6 +45,7 @@ class Findings:
     tables: Mapping[str, pd.DataFrame]
     absences: Mapping[str, Sequence[str]]
     kl_eps: Sequence[float]
+    foreground_threshold: float
 
 
 @dataclass(frozen=True)
@@ -80,13 +87,13 @@ def all_methods(parts: Sequence[Part]) -> list[str]:
     return list(dict.fromkeys(name for part in parts for name in part.of_maps))
 
 
-def render_report(findings: Findings, parts: Sequence[Part], out: Path) -> str:
+def render_report(findings: Findings, parts: Sequence[Part], *, command: str) -> str:
     """The page ``report.html``.
 
     Args:
         findings: What to say.
         parts: One a group.
-        out: The folder that the report folder lies in.
+        command: Builds it again.
     """
     return (
         _environment(findings)
@@ -95,8 +102,8 @@ def render_report(findings: Findings, parts: Sequence[Part], out: Path) -> str:
             findings=findings,
             parts=parts,
             methods=all_methods(parts),
-            measures=list(MEASURES.values()),
-            command=_command(findings.sweeps, out),
+            measures=[*MEASURES.values(), *RUN_MEASURES.values()],
+            command=command,
         )
     )
 
@@ -116,7 +123,7 @@ def render_method(findings: Findings, parts: Sequence[Part], method: str) -> str
             method=method,
             parts=[part for part in parts if method in part.of_maps],
             methods=all_methods(parts),
-            measures=list(MEASURES.values()),
+            measures=[*MEASURES.values(), *RUN_MEASURES.values()],
         )
     )
 
@@ -132,6 +139,7 @@ def _environment(findings: Findings) -> Environment:
     environment.filters.update(
         number=number,
         spread=spread,
+        facts=measure_facts,
         embedded=lambda png: base64.b64encode(png).decode(),
         colour=hex_colour,
         page=lambda method: f"{quote(method)}.html",
@@ -143,11 +151,3 @@ def _environment(findings: Findings) -> Environment:
         settings_of=lambda evidence, method: describe_settings(evidence.settings.get(method, ())),
     )
     return environment
-
-
-def _command(sweeps: Sequence[Path], out: Path) -> str:
-    if len(sweeps) == 1:
-        command = ["python", "-m", "auglens.study", f"sweep={sweeps[0]}"]
-        return shlex.join(command if out == sweeps[0] else [*command, f"out={out}"])
-    joined = ",".join(map(str, sweeps))
-    return shlex.join(["python", "-m", "auglens.study", f"sweep=[{joined}]", f"out={out}"])

@@ -1,12 +1,14 @@
 """Where the heat lies and how it hangs together, in sentences about numbers: C4 and C5. No tests."""
 
 from auglens.study.condition_means import (
-    blind_methods,
+    bound_methods,
     condition_means,
     explaining_methods,
     say_span,
+    zero_methods,
 )
 from auglens.study.evidence import Evidence
+from auglens.study.methods import say_residue
 
 __all__ = ["say_background", "say_connected"]
 
@@ -21,16 +23,21 @@ def say_background(evidence: Evidence) -> tuple[list[str], str]:
         A sentence a method that can show a background bias and whose images have a foreground;
         and what to say of the other methods, if anything.
     """
-    blind = blind_methods(evidence)
-    able = [method for method in explaining_methods(evidence) if method not in blind]
+    zero, bound = zero_methods(evidence), bound_methods(evidence)
+    able = [method for method in explaining_methods(evidence) if method not in {*zero, *bound}]
     sentences = [_background(evidence, method) for method in able]
-    note = (
-        f"Maps of {', '.join(blind)} could not show such a bias: by construction they hold next to "
-        "nothing where the image is black."
-        if blind
-        else ""
-    )
-    return list(filter(None, sentences)), note
+    notes = []
+    if zero:
+        notes.append(
+            f"Maps of {', '.join(zero)} could not show such a bias: by construction they hold "
+            f"nothing{say_residue(zero)} where the image is black."
+        )
+    if bound:
+        notes.append(
+            f"Maps of {', '.join(bound)} could not show such a bias far from the ink: by "
+            "construction they hold nothing farther from it than their window and stride reach."
+        )
+    return list(filter(None, sentences)), " ".join(notes)
 
 
 def say_connected(evidence: Evidence) -> tuple[list[str], str]:
@@ -71,15 +78,21 @@ def _connected(evidence: Evidence, method: str) -> str:
     def span(measure: str) -> str:
         return say_span(condition_means(evidence, method, measure))
 
-    def null(measure: str) -> str:
-        return f"(unrelated heat: {evidence.nulls.get(measure, float('nan')):.3f})"
+    def null(measure: str, more: str = "") -> str:
+        return f"(unrelated heat: {evidence.nulls.get(measure, float('nan')):.3f}{more})"
 
     if not condition_means(evidence, method, "num_components"):
         return ""
     parts, largest = "num_components", "largest_component_share"
     return (
         f"With {method}, the hottest tenth of the pixels falls into {span(parts)} connected parts "
-        f"{null(parts)}, of which the largest holds a share of {span(largest)} {null(largest)}; the "
-        f"heat spreads over {span('spread_px')} px {null('spread_px')}; Moran's I, the likeness of "
-        f"neighbouring pixels, is {span('moran')} {null('moran')}."
+        f"{null(parts, _own_parts(evidence, method))}, of which the largest holds a share of "
+        f"{span(largest)} {null(largest)}; the heat spreads over {span('spread_px')} px "
+        f"{null('spread_px')}; Moran's I, the likeness of neighbouring pixels, is {span('moran')} "
+        f"{null('moran')}."
     )
+
+
+def _own_parts(evidence: Evidence, method: str) -> str:
+    own = condition_means(evidence, method, "image_num_components")
+    return f"; the images' own brightest tenth: {own[0].mean:.3f}" if own else ""

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import pandas as pd
 
@@ -16,6 +16,7 @@ from auglens.study.illustrations import Illustration, illustrate_training
 from auglens.study.limits import describe_limits, describe_making
 from auglens.study.map_illustrations import illustrate_maps
 from auglens.study.pages import Findings, Part, all_methods, render_method, render_report
+from auglens.study.rebuilding import rebuild_command
 from auglens.study.trust_illustrations import illustrate_equivariance, illustrate_perturbation
 from auglens.study.trust_sections import describe_trust, sections_of_trust
 
@@ -35,14 +36,16 @@ def write_report(findings: Findings, folder: Path) -> Path:
     Returns:
         The HTML page.
     """
-    parts = [_part(evidence, findings.sweeps) for evidence in findings.groups]
+    parts = [_part(evidence, findings) for evidence in findings.groups]
     for name, table in findings.tables.items():
         write_csv(folder / "tables" / f"{name}.csv", table)
     _write_figures(parts, folder / "figures")
     _write_method_pages(findings, parts, folder / "methods")
     write_json(folder / "summary.json", _summary(findings, parts))
     page = folder / "report.html"
-    write_text(page, render_report(findings, parts, folder.parent))
+    measured = _measured(findings)
+    command = rebuild_command(findings.sweeps, folder.parent, **measured)
+    write_text(page, render_report(findings, parts, command=command))
     return page
 
 
@@ -51,16 +54,29 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
     write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
 
-def _part(evidence: Evidence, sweeps: Sequence[Path]) -> Part:
+class Measured(TypedDict):
+    """How all maps were measured."""
+
+    kl_eps: list[float]
+    foreground_threshold: float
+
+
+def _measured(findings: Findings) -> Measured:
+    return Measured(
+        kl_eps=list(findings.kl_eps), foreground_threshold=findings.foreground_threshold
+    )
+
+
+def _part(evidence: Evidence, findings: Findings) -> Part:
     return Part(
         evidence,
         list(illustrate_training(evidence)),
         {method: list(illustrate_maps(evidence, method)) for method in evidence.methods},
         {method: _further_figures(evidence, method) for method in evidence.methods},
-        sections_of_trust(evidence, sweeps),
+        sections_of_trust(evidence, findings.sweeps),
         describe_claims(evidence),
         describe_limits(evidence),
-        describe_making(evidence),
+        describe_making(evidence, **_measured(findings)),
     )
 
 
@@ -102,7 +118,7 @@ def _writer(content: bytes) -> Callable[[Any], int]:
 
 def _summary(findings: Findings, parts: Sequence[Part]) -> dict[str, Any]:
     return {
-        "kl_eps": list(findings.kl_eps),
+        **_measured(findings),
         "absences": {topic: list(lines) for topic, lines in findings.absences.items()},
         "groups": [_group_summary(part) for part in parts],
     }

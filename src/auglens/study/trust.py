@@ -1,21 +1,25 @@
 """Tables of what the explain stage measured on whole runs. Reads no files and judges nothing."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 
+from auglens.metrics.faithfulness import Curves
 from auglens.records.measures import MeasureResult
 from auglens.study.comparison import Comparison
 from auglens.study.conditions import Group, labelled_runs
+from auglens.study.sidecar_values import mapping, names, number, numbers
 from auglens.study.statistics import mean_interval
 
 __all__ = ["TRUST_COLUMNS", "trust_tables"]
 
 PLACE = ("group", "label", "run")
 MODES = ("absolute", "signed")
+ORDERS = tuple(field.name for field in fields(Curves))
 AGAINST_NULL = (
     *("similarity", "low", "high", "null"),
     *("difference", "difference_low", "difference_high", "n"),
@@ -31,7 +35,10 @@ TRUST_COLUMNS = {
     "affinity_diversity": (*PLACE, *AFFINITY_DIVERSITY),
     "equivariance": (*PLACE, "augment", "method", "map", "model", "n"),
     "agreement": (*PLACE, "method", "other_method", "spearman", "n", "n_undefined"),
-    "faithfulness_curves": (*(*PLACE, "method", "substrate", "order", "step", "probability"),),
+    "faithfulness_curves": (
+        *(*PLACE, "method", "substrate", "order"),
+        *("step", "fraction", "probability"),
+    ),
 }
 """Columns of every table, whether or not it has rows."""
 
@@ -59,7 +66,7 @@ def trust_tables(
                 continue
             try:
                 rows[name] += [{**place, **row} for row in read(result)]
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
+            except (KeyError, TypeError, ValueError) as error:
                 damage.append(f"{run.name}: {_name(result)} does not hold its values: {error!r}")
     tables = {
         name: pd.DataFrame(rows[name], columns=list(columns))
@@ -78,32 +85,40 @@ def _name(result: MeasureResult) -> str:
 
 
 def _parameter_randomization(result: MeasureResult) -> Iterator[Row]:
+    method, n = _method(result), len(result.probe_ids)
+    layers = names(result.values["layers"])
     for mode in MODES:
-        values = result.values[mode]
-        layers = enumerate(zip(result.values["layers"], values["similarity"], strict=True), 1)
-        for step, (layer, similarity) in layers:
-            place = {"method": result.method, "mode": mode, "step": step, "layer": layer}
-            yield {**place, **_against_null(similarity, values["null"])}
+        values = mapping(result.values[mode])
+        null = numbers(values["null"], n)
+        for step, (layer, found) in enumerate(zip(layers, values["similarity"], strict=True), 1):
+            place = {"method": method, "mode": mode, "step": step, "layer": layer}
+            yield {**place, **_against_null(numbers(found, n), null)}
 
 
 def _label_randomization(result: MeasureResult) -> Iterator[Row]:
-    trained = {name: result.values[name] for name in ("train_loss", "epochs")}
+    method, n = _method(result), len(result.probe_ids)
+    trained = {name: number(result.values[name]) for name in ("train_loss", "epochs")}
     for mode in MODES:
-        compared = _against_null(**result.values[mode])
-        yield {"method": result.method, "mode": mode, **compared, **trained}
+        values = mapping(result.values[mode])
+        compared = _against_null(*(numbers(values[name], n) for name in ("similarity", "null")))
+        yield {"method": method, "mode": mode, **compared, **trained}
 
 
-def _against_null(similarity: ArrayLike, null: ArrayLike) -> Row:
-    first, second = np.asarray(similarity, np.float64), np.asarray(null, np.float64)
-    if first.shape != second.shape:
-        raise ValueError(f"{first.shape} similarities have {second.shape} nulls")
-    both = np.isfinite(first) & np.isfinite(second)
-    own, difference = mean_interval(first[both]), mean_interval((first - second)[both])
+def _method(result: MeasureResult) -> str:
+    if result.method is None:
+        raise ValueError("it names no method")
+    return result.method
+
+
+def _against_null(similarity: NDArray[np.float64], null: NDArray[np.float64]) -> Row:
+    both = np.isfinite(similarity) & np.isfinite(null)
+    own = mean_interval(similarity[both])
+    difference = mean_interval((similarity - null)[both])
     return {
         "similarity": own.mean,
         "low": own.low,
         "high": own.high,
-        "null": mean_interval(second[both]).mean,
+        "null": mean_interval(null[both]).mean,
         "difference": difference.mean,
         "difference_low": difference.low,
         "difference_high": difference.high,
@@ -112,23 +127,30 @@ def _against_null(similarity: ArrayLike, null: ArrayLike) -> Row:
 
 
 def _affinity_diversity(result: MeasureResult) -> Iterator[Row]:
-    values = [result.values[name] for name in AFFINITY_DIVERSITY]
-    yield dict(zip(AFFINITY_DIVERSITY, np.asarray(values, np.float64).tolist(), strict=True))
+    yield {name: number(result.values[name]) for name in AFFINITY_DIVERSITY}
 
 
 def _equivariance(result: MeasureResult) -> Iterator[Row]:
-    for augment, values in result.values["augments"].items():
-        maps, model = mean_interval(values["map"]), mean_interval(values["model"])
-        place = {"augment": augment, "method": result.method}
+    method, n = _method(result), len(result.probe_ids)
+    for augment, found in mapping(result.values["augments"]).items():
+        values = mapping(found)
+        maps, model = (mean_interval(numbers(values[name], n)) for name in ("map", "model"))
+        place = {"augment": augment, "method": method}
         yield {**place, "map": maps.mean, "model": model.mean, "n": maps.n}
 
 
 def _faithfulness_curves(result: MeasureResult) -> Iterator[Row]:
-    for substrate, orders in result.values["curves"].items():
-        for order, probabilities in orders.items():
-            place = {"method": result.method, "substrate": substrate, "order": order}
-            for step, probability in enumerate(np.asarray(probabilities, np.float64).tolist()):
-                yield {**place, "step": step, "probability": probability}
+    method = _method(result)
+    for substrate, curves in mapping(result.values["curves"]).items():
+        by_order = mapping(curves)
+        num_points = len(by_order[ORDERS[0]])
+        if num_points < 2:
+            raise ValueError(f"the curve of {substrate} has {num_points} points")
+        for order in ORDERS:
+            place = {"method": method, "substrate": substrate, "order": order}
+            for step, probability in enumerate(numbers(by_order[order], num_points).tolist()):
+                fraction = step / (num_points - 1)
+                yield {**place, "step": step, "fraction": fraction, "probability": probability}
 
 
 READERS: Mapping[str, tuple[str, Callable[[MeasureResult], Iterable[Row]]]] = {

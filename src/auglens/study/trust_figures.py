@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from auglens.metrics.catalogue import RUN_MEASURES
 from auglens.study.figures import Distribution, Style, draw_distributions, plain
 from auglens.study.methods import NULL_METHODS
 from auglens.study.palette import method_colour, method_marker
@@ -193,7 +194,7 @@ def equivariance_figure(
     figure = Figure(figsize=(width, CELL_INCHES * rows + 2.2))
     panels = figure.subplots(1, 2, sharey=True)
     _margins(figure, left=1.5, right=0.4, bottom=1.1, top=0.8)
-    titles = ("maps follow (correlation)", "outputs stay (cosine)")
+    titles = [RUN_MEASURES[name].title for name in ("equivariance_map", "model_invariance")]
     for ax, matrix, title in zip(panels, (maps, model), titles, strict=True):
         draw_matrix(matrix, ax, low=min(0.0, float(np.nanmin(matrix))), colours="viridis")
         for row, column in same:

@@ -11,6 +11,7 @@ from auglens.study.evidence import Evidence
 from auglens.study.figure_data import condition_styles
 from auglens.study.figures import Distribution
 from auglens.study.illustrations import Illustration, finish
+from auglens.study.method_settings import say_target
 from auglens.study.trust_figures import Interval, SanityLine
 
 __all__ = [
@@ -30,15 +31,12 @@ def illustrate_sanity(evidence: Evidence) -> Iterator[Illustration]:
     table = _absolute(evidence, "parameter_randomization")
     if table.empty:
         return
-    methods = [name for name in evidence.methods if name in set(table["method"])]
-    lines = {}
-    for method in methods:
-        own = table[table["method"] == method]
-        steps = [_interval(rows) for _, rows in own.groupby("step")]
-        last = own[own["step"] == own["step"].max()]
-        lines[method] = SanityLine(steps, float(last["null"].mean()))
-    longest = max(lines, key=lambda method: len(lines[method].steps))
-    layers = table[table["method"] == longest].groupby("step")["layer"].first()
+    lines = {
+        name: _sanity_line(table[table["method"] == name], int(table["step"].max()))
+        for name in evidence.methods
+        if name in set(table["method"])
+    }
+    layers = table.groupby("step")["layer"].first()
     caption = (
         "Spearman correlation, signs dropped, of each method's maps with those of the trained "
         "network while its layers are re-initialised one after the other from the output down. "
@@ -47,10 +45,20 @@ def illustrate_sanity(evidence: Evidence) -> Iterator[Illustration]:
         "the image rather than what was learned; edge never looks at the network. "
         "Dashed: the nulls random and edge."
     )
-    ends = ", ".join(f"{method} {line.steps[-1].mean:.2f}" for method, line in lines.items())
+    ends = ", ".join(f"{method} {_two(line.steps[-1].mean)}" for method, line in lines.items())
     alt = f"Line chart of similarity over re-initialised layers. With all layers: {ends}."
     drawn = trust_figures.sanity_figure(lines, layers=list(layers), note=_runs(table))
     yield finish("fig7_parameter_randomization", "Figure 7", caption, alt, drawn)
+
+
+def _sanity_line(rows: pd.DataFrame, num_steps: int) -> SanityLine:
+    """All steps of one method; one without a defined value is a gap."""
+    steps = [_interval(rows[rows["step"] == step]) for step in range(1, num_steps + 1)]
+    return SanityLine(steps, float(rows.loc[rows["step"] == num_steps, "null"].mean()))
+
+
+def _two(value: float) -> str:
+    return "undefined" if np.isnan(value) else f"{value:.2f}"
 
 
 def illustrate_labels(evidence: Evidence) -> Iterator[Illustration]:
@@ -105,11 +113,11 @@ def illustrate_perturbation(evidence: Evidence, method: str) -> Iterator[Illustr
     own = table[table["method"] == method]
     if own.empty:
         return
-    keys = ["substrate", "order", "label", "step"]
+    keys = ["substrate", "order", "label", "fraction"]
     means = own.groupby(keys, sort=False)["probability"].mean().reset_index()
-    means["fraction"] = means["step"] / means["step"].max()
+    target = say_target(evidence.settings.get(method, ()))
     caption = (
-        f"Mean probability of the true class while pixels are replaced in the order of {method}'s "
+        f"Mean probability of the {target} while pixels are replaced in the order of {method}'s "
         "maps. Solid: the most important pixels first; dashed: the least important first. The area "
         "between the two is SRG."
     )
@@ -186,9 +194,10 @@ def _say_diagonal(maps: pd.DataFrame, same: list[tuple[int, int]]) -> str:
 
 
 def _absolute(evidence: Evidence, name: str) -> pd.DataFrame:
+    """Rows with signs dropped, of the methods that have a value anywhere."""
     table = evidence.tables[name]
     own = table[(table["mode"] == "absolute") & table["method"].isin(evidence.methods)]
-    return own[own["similarity"].notna()]
+    return own[own["method"].isin(own.loc[own["similarity"].notna(), "method"])]
 
 
 def _interval(rows: pd.DataFrame) -> Interval:

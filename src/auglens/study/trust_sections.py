@@ -7,13 +7,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from auglens.metrics.catalogue import MEASURES, of_family
-from auglens.study.condition_means import blind_methods
+from auglens.metrics.catalogue import MEASURES, RUN_MEASURES, of_family
+from auglens.study.condition_means import bound_methods, zero_methods
 from auglens.study.evidence import Evidence
 from auglens.study.illustrations import Illustration
-from auglens.study.methods import NULL_METHODS, explain_command
-from auglens.study.page_tables import PageRow, PageTable, RowGroup, measure_head, number, spread
+from auglens.study.methods import NULL_METHODS, say_residue
+from auglens.study.page_tables import (
+    PageRow,
+    PageTable,
+    RowGroup,
+    measure_facts,
+    measure_head,
+    number,
+    spread,
+)
 from auglens.study.palette import hex_colour
+from auglens.study.trust_gaps import Note, missing_affinity, missing_measure, missing_methods
 from auglens.study.trust_illustrations import (
     illustrate_agreement,
     illustrate_equivariance,
@@ -24,38 +33,24 @@ from auglens.study.trust_illustrations import (
 )
 from auglens.study.verdicts import FAILS, PASSES, UNTOLD, judge_methods
 
-__all__ = ["Note", "TrustSection", "describe_trust", "sections_of_trust"]
+__all__ = ["TrustSection", "describe_trust", "sections_of_trust"]
 
 UNFITTED_NATS = 0.1
 SUMMARY = "srg"
-FAITHFULNESS_COLUMNS = {
-    "faithfulness": ("srg_black", "srg_blur", "srg_mean"),
-    "infidelity": ("infidelity",),
-    "sensitivity": ("max_sensitivity",),
-}
-FURTHER_METHODS = ("gradient", "integrated_gradients", "gradcam", *NULL_METHODS)
+FAITHFULNESS_MEASURES = ("faithfulness", "infidelity", "sensitivity")
+# What the catalogue declares has its head from there.
 AFFINITIES = {
-    "affinity": "affinity\n1: no shift",
-    "affinity_gap": "affinity as a gap\n0: no shift",
+    "affinity": "",
+    "affinity_gap": "",
     "clean_accuracy": "baseline on clean validation images",
     "augmented_accuracy": "baseline on augmented ones",
-    "diversity": "diversity, nats\nlarger: harder to fit",
-    "diversity_ratio": "diversity as a ratio",
+    "diversity": "",
+    "diversity_ratio": "",
     "train_loss": "own training loss, nats",
     "reference_train_loss": "baseline's training loss, nats",
-    "prediction_entropy": "own prediction entropy, nats",
+    "prediction_entropy": "",
     "reference_prediction_entropy": "baseline's prediction entropy, nats",
 }
-
-
-@dataclass(frozen=True)
-class Note:
-    """A sentence, and the command it names, if any."""
-
-    text: str
-    command: str = ""
-
-
 FAITHFULNESS_NOTES = (
     Note(
         "Replacing a pixel by black does nothing where the image is black already: on a black "
@@ -113,7 +108,7 @@ def _sanity(evidence: Evidence, sweeps: Sequence[Path]) -> TrustSection:
             ),
         ]
     table = [_sanity_table(evidence)] if notes else []
-    missing = _missing(evidence, sweeps, name, evidence.tables[name])
+    missing = missing_measure(evidence, sweeps, name)
     return TrustSection(
         "Do the maps depend on what the network learned?",
         [*notes, *missing],
@@ -133,14 +128,14 @@ def _summary(verdicts: Mapping[str, Mapping[str, str]], mode: str) -> str:
 
 
 def _shared_zeros(evidence: Evidence) -> list[Note]:
-    blind = blind_methods(evidence)
-    if not blind:
+    zero = zero_methods(evidence)
+    if not zero:
         return []
     return [
         Note(
-            f"Maps of {', '.join(blind)} are 0 or next to it wherever the image is black, whatever "
-            "the network: with signs dropped their ranks agree there by construction, so that "
-            "failing says little; with signs kept the question is a fair one."
+            f"Maps of {', '.join(zero)} are 0 wherever the image is black, whatever the network"
+            f"{say_residue(zero)}: with signs dropped their ranks agree there by construction, so "
+            "that failing says little; with signs kept the question is a fair one."
         )
     ]
 
@@ -162,9 +157,10 @@ def _sanity_table(evidence: Evidence) -> PageTable:
             cells += [number(last["null"].mean()), _difference(last), verdict[mode]]
             rows.append(PageRow(method, cells))
         groups.append(RowGroup(title, rows))
+    measure = RUN_MEASURES["parameter_randomization"]
     caption = (
-        "Mean Spearman correlation with the trained network's maps after each layer, of all layers "
-        "so far; the null; and the paired difference to it after the last, mean over runs."
+        f"{measure.title}, {measure_facts(measure)}: {measure.about} After each layer, mean over "
+        "images and runs; the null; and the paired difference to it after the last layer."
     )
     heads = [*(f"after {layer}" for layer in layers), "null", "difference", "verdict"]
     return PageTable(caption, "method", heads, groups)
@@ -185,7 +181,7 @@ def _labels(evidence: Evidence, sweeps: Sequence[Path]) -> TrustSection:
             ),
         ]
         tables = [_label_table(evidence, table)]
-    missing = _missing(evidence, sweeps, name, table)
+    missing = missing_measure(evidence, sweeps, name)
     return TrustSection(
         "Do the maps depend on the labels?",
         [*notes, *missing],
@@ -221,14 +217,18 @@ def _label_table(evidence: Evidence, table: pd.DataFrame) -> PageTable:
             cells += [_difference(own), number(own["train_loss"].max()), str(len(own))]
             rows.append(PageRow(method, cells))
         groups.append(RowGroup(title, rows))
-    caption = "Mean Spearman correlation with the maps of the twin trained on permuted labels."
-    heads = ["similarity", "null", "difference", "twin's training loss, nats", "runs"]
+    measure = RUN_MEASURES["label_randomization"]
+    caption = f"{measure.title}: {measure.about} Means over images and runs."
+    head = measure_head(measure, evidence.nulls)
+    heads = [head, "null", "difference", "twin's training loss, nats", "runs"]
     return PageTable(caption, "method", heads, groups)
 
 
 def _difference(rows: pd.DataFrame) -> str:
     """The mean paired difference; of one run with its interval, of several with their range."""
     mean = number(rows["difference"].mean())
+    if rows["difference"].isna().all():
+        return mean
     if len(rows) == 1:
         low, high = rows["difference_low"].iloc[0], rows["difference_high"].iloc[0]
         return f"{mean}\n95 % {number(low)} to {number(high)}"
@@ -242,15 +242,11 @@ def _faithfulness(evidence: Evidence, sweeps: Sequence[Path]) -> TrustSection:
     notes = [*FAITHFULNESS_NOTES, *_say_blind(evidence)] if names else []
     missing = [
         line
-        for measure, columns in FAITHFULNESS_COLUMNS.items()
-        for line in _missing_methods(
-            evidence, sweeps, measure, set(evidence.methods) - _with_values(evidence, columns)
-        )
+        for measure in FAITHFULNESS_MEASURES
+        for line in missing_measure(evidence, sweeps, measure)
     ]
-    nulls = [name for name in NULL_METHODS if name not in evidence.methods]
-    if names and nulls:
-        command = explain_command(sweeps, methods=nulls, measures=["faithfulness"])
-        missing.append(Note(f"There are no maps of {', '.join(nulls)}. This adds them:", command))
+    if names and not set(NULL_METHODS).issubset(evidence.methods):
+        missing.append(missing_methods(evidence, sweeps, ["faithfulness"]))
     return TrustSection(
         "Do the maps point at what the network uses?",
         [*notes, *missing],
@@ -276,23 +272,25 @@ def _faithfulness_table(evidence: Evidence, names: Sequence[str]) -> PageTable:
 
 
 def _say_blind(evidence: Evidence) -> list[Note]:
-    blind = blind_methods(evidence)
-    if not blind:
-        return []
-    return [
-        Note(
-            f"Blind to a black background by construction: {', '.join(blind)}. That their maps lie "
-            "on the foreground says nothing about the network."
+    zero, bound = zero_methods(evidence), bound_methods(evidence)
+    notes = []
+    if zero:
+        notes.append(
+            f"0 on a black background by construction: {', '.join(zero)}{say_residue(zero)}. That "
+            "their maps lie on the foreground says nothing about the network."
         )
-    ]
+    if bound:
+        notes.append(
+            "0 by construction farther from the ink than their window and stride reach: "
+            f"{', '.join(bound)}. That their maps lie near the ink says nothing about the network."
+        )
+    return [Note(note) for note in notes]
 
 
 def _agreement(evidence: Evidence, sweeps: Sequence[Path]) -> TrustSection:
     notes = []
     if evidence.tables["agreement"].empty:
-        further = [name for name in FURTHER_METHODS if name not in evidence.methods]
-        command = explain_command(sweeps, methods=further)
-        notes = [Note("Two methods or more are needed. This adds some:", command)]
+        notes = [Note("Two methods or more are needed."), missing_methods(evidence, sweeps)]
     return TrustSection("Do the methods agree?", notes, list(illustrate_agreement(evidence)))
 
 
@@ -307,7 +305,7 @@ def _equivariance(evidence: Evidence, sweeps: Sequence[Path]) -> TrustSection:
                 "stay while the outputs do, mean different things. Nothing is subtracted."
             )
         ]
-    missing = _missing(evidence, sweeps, name, table)
+    missing = missing_measure(evidence, sweeps, name)
     figures = list(illustrate_equivariance(evidence, evidence.methods[0]))
     return TrustSection(
         "Do the maps follow the image when it is augmented?", [*notes, *missing], figures
@@ -315,19 +313,16 @@ def _equivariance(evidence: Evidence, sweeps: Sequence[Path]) -> TrustSection:
 
 
 def _affinity(evidence: Evidence, sweeps: Sequence[Path]) -> TrustSection:
-    name = "affinity_diversity"
-    table = evidence.tables[name]
+    table = evidence.tables["affinity_diversity"]
     title = "What do the augmentations do to the data?"
+    missing = missing_affinity(evidence, sweeps)
     if table.empty:
-        command = explain_command(sweeps, measures=[name])
-        return TrustSection(
-            title, [Note("Affinity and diversity are not measured. This takes them:", command)]
-        )
+        return TrustSection(title, missing)
     note = Note(
         "As a ratio, diversity explodes where the baseline's loss is near 0, as on few images; the "
         "difference is the one to read."
     )
-    return TrustSection(title, [note], tables=[_affinity_table(evidence, table)])
+    return TrustSection(title, [note, *missing], tables=[_affinity_table(evidence, table)])
 
 
 def _affinity_table(evidence: Evidence, table: pd.DataFrame) -> PageTable:
@@ -343,7 +338,11 @@ def _affinity_table(evidence: Evidence, table: pd.DataFrame) -> PageTable:
         "Diversity: the training loss of the last epoch beyond the baseline's. Mean ± standard "
         "deviation over runs."
     )
-    return PageTable(caption, "training set", list(AFFINITIES.values()), [RowGroup("", rows)])
+    heads = [
+        plain or measure_head(RUN_MEASURES[name], evidence.nulls)
+        for name, plain in AFFINITIES.items()
+    ]
+    return PageTable(caption, "training set", heads, [RowGroup("", rows)])
 
 
 def _with_values(evidence: Evidence, columns: Iterable[str]) -> set[str]:
@@ -353,20 +352,3 @@ def _with_values(evidence: Evidence, columns: Iterable[str]) -> set[str]:
         return set()
     holding = evidence.maps[evidence.maps[known].notna().any(axis=1)]
     return set(holding["method"])
-
-
-def _missing(
-    evidence: Evidence, sweeps: Sequence[Path], measure: str, table: pd.DataFrame
-) -> list[Note]:
-    return _missing_methods(evidence, sweeps, measure, set(evidence.methods) - set(table["method"]))
-
-
-def _missing_methods(
-    evidence: Evidence, sweeps: Sequence[Path], measure: str, missing: set[str]
-) -> list[Note]:
-    ordered = [method for method in evidence.methods if method in missing]
-    if not ordered:
-        return []
-    command = explain_command(sweeps, methods=ordered, measures=[measure])
-    what = measure.replace("_", " ")
-    return [Note(f"{what} was not measured for {', '.join(ordered)}. This takes it:", command)]

@@ -1,5 +1,6 @@
 """What parameter randomisation says of a method, in one word and one sentence. Draws nothing."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -67,18 +68,28 @@ def _word(rows: pd.DataFrame) -> str:
 
 
 def _sentence(method: str, rows: pd.DataFrame) -> str:
-    word = _word(rows)
-    said = {
+    note = NULL_NOTES[method] if method in NULL_METHODS else ""
+    said = [_outcome(method, rows), _numbers(rows), note]
+    return " ".join(filter(None, said))
+
+
+def _outcome(method: str, rows: pd.DataFrame) -> str:
+    if rows["similarity"].isna().all():
+        return f"{method} {UNTOLD}: fully randomised, its maps or their null are undefined."
+    return {
         PASSES: f"{method} passes: without what the network learned its maps become others.",
         FAILS: f"{method} fails: its maps stay although nothing the network learned is left.",
         UNTOLD: f"{method} cannot be told: the similarity is not on one side of the null.",
-    }[word]
-    numbers = (
+    }[_word(rows)]
+
+
+def _numbers(rows: pd.DataFrame) -> str:
+    if rows["similarity"].isna().all():
+        return ""
+    return (
         f"Fully randomised, its maps correlate {rows['similarity'].mean():.3f} with the trained "
         f"network's; the null is {rows['null'].mean():.3f}; {_interval(rows)}."
     )
-    note = NULL_NOTES[method] if method in NULL_METHODS else ""
-    return " ".join(filter(None, (said, numbers, note)))
 
 
 def _interval(rows: pd.DataFrame) -> str:
@@ -86,6 +97,8 @@ def _interval(rows: pd.DataFrame) -> str:
     difference = f"paired difference {round(rows['difference'].mean(), 3) + 0.0:.3f}"
     if len(rows) == 1:
         low, high = rows["difference_low"].iloc[0], rows["difference_high"].iloc[0]
+        if math.isnan(low):
+            return f"{difference}, from one image, without an interval"
         return f"{difference}, 95 % interval {low:.3f} to {high:.3f}"
     below = int((rows["difference_high"] < 0).sum())
     above = int((rows["difference_low"] > 0).sum())
