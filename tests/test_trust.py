@@ -58,12 +58,13 @@ def test_what_auglens_and_torchvision_define_is_built() -> None:
 )
 @pytest.mark.parametrize("depth", ["top", "nested", "in a list"])
 def test_anything_else_is_refused_wherever_it_stands(target: str, depth: str) -> None:
-    evil = {"_target_": target}
-    node: dict[str, Any] = {
+    evil: dict[str, Any] = {"_target_": target}
+    nodes: dict[str, dict[str, Any]] = {
         "top": evil,
         "nested": {**CNN2, "channels": {"deep": evil}},
         "in a list": {**CNN2, "channels": [1, [evil]]},
-    }[depth]
+    }
+    node = nodes[depth]
     with pytest.raises(UntrustedError, match="trust="):
         build_recorded(node, trust=[])
 

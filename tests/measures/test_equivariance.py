@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from auglens.augment.transforms import Blur, Crop, Distort, Erase, Scale, StrengthTransform
 from auglens.measures.equivariance import Equivariance
 from auglens.measures.measure import NotMeasurable
+from auglens.saliency.attribution import Attribution
 from auglens.saliency.gradients import InputXGradient
 from auglens.saliency.null_maps import EdgeMap, RandomMap
 from tests.measures.subjects import labelled, make_run, make_subject, make_task
@@ -43,7 +44,7 @@ class Ink(nn.Module):
         return ink
 
 
-METHODS = {
+METHODS: dict[str, Attribution] = {
     "image": InputXGradient(reduce="sum", batch_size=7),
     "random": RandomMap(reduce="max_abs", batch_size=7),
     "edge": EdgeMap(reduce="max_abs", batch_size=7),

@@ -7,12 +7,13 @@ from torch import Tensor, nn
 
 from auglens.measures.measure import Subject
 from auglens.measures.perturbation import Infidelity, Sensitivity
+from auglens.saliency.attribution import Attribution
 from auglens.saliency.captum_measures import infidelity, max_sensitivity
 from auglens.saliency.gradients import Gradient, SmoothGrad
 from auglens.saliency.null_maps import EdgeMap, RandomMap
 from tests.measures.subjects import labelled, linear_network, make_run, make_subject, make_task
 
-METHODS = {
+METHODS: dict[str, Attribution] = {
     "gradient": Gradient(reduce="max_abs", batch_size=3),
     "smoothgrad": SmoothGrad(reduce="max_abs", batch_size=3, num_samples=4, stdev=0.3),
     "random": RandomMap(reduce="max_abs", batch_size=3),

@@ -12,13 +12,14 @@ from auglens.measures.randomization import (
     ParameterRandomization,
     next_of_same_class,
 )
+from auglens.saliency.attribution import Attribution
 from auglens.saliency.gradients import Gradient, InputXGradient
 from auglens.saliency.null_maps import EdgeMap, RandomMap
 from auglens.saliency.randomization import cascade, layer_names, unforgettable
 from tests.measures.subjects import labelled, linear_network, make_run, make_subject, make_task
 from tests.saliency.shipped_methods import shipped_network
 
-METHODS = {
+METHODS: dict[str, Attribution] = {
     "gradient": Gradient(reduce="max_abs", batch_size=50),
     "input_x_gradient": InputXGradient(reduce="max_abs", batch_size=50),
     "random": RandomMap(reduce="max_abs", batch_size=50),
@@ -155,7 +156,7 @@ class TestLabelRandomization:
         values = self.measure(task).values
         assert (values["twin"], values["train_loss"], values["epochs"]) == ("abc", 0.25, 6)
         own, other = (
-            net[1].weight.detach().abs().numpy()  # type: ignore[union-attr, operator]
+            net[1].weight.detach().abs().numpy()  # type: ignore[index]
             for net in (linear.net, twin.net)
         )
         expected = [spearmanr(own[label], other[label]).statistic for label in range(3)]
@@ -195,7 +196,9 @@ def test_parameters_that_no_layer_can_forget_are_named(tmp_path: Path) -> None:
 def test_a_signed_reduction_has_an_absolute_mode_all_the_same(
     tmp_path: Path, images: Tensor
 ) -> None:
-    methods = {how: Gradient(reduce=how, batch_size=50) for how in ("max_abs", "sum")}
+    methods: dict[str, Attribution] = {
+        how: Gradient(reduce=how, batch_size=50) for how in ("max_abs", "sum")
+    }
     subject = make_subject(make_run(tmp_path), linear_network(784), methods, images, labelled(10))
     values = [
         ParameterRandomization(num_images=30, num_draws=1)(make_task(subject, how)).values

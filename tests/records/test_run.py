@@ -173,7 +173,7 @@ def test_a_name_that_leads_elsewhere_is_no_method(tmp_path: Path, name: str) -> 
     ],
 )
 def test_maps_of_another_form_are_damage(tmp_path: Path, change: dict[str, Any]) -> None:
-    whole = {
+    whole: dict[str, Any] = {
         "maps": np.zeros((4, 5, 6), np.float32),
         "probe_ids": np.arange(4),
         "hash": np.array("h"),
