@@ -56,6 +56,7 @@ def test_one_finite_map_an_image_and_the_network_as_it_was(
     maps = explain(method, net, images, TARGETS)
     assert maps.shape == (5, *images.shape[2:])
     assert maps.dtype == torch.float32
+    assert not maps.requires_grad
     assert maps.isfinite().all()
     assert (maps >= 0).all()
     assert (maps.flatten(1).amax(dim=1) > 0).any()

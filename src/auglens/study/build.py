@@ -48,7 +48,6 @@ def build(
         comparison = compare_maps(loaded.results, **measuring)
         nulls = {group.name: group_nulls(group, **measuring) for group in groups}
     histories, unread = read_histories(groups)
-    runs, maps = runs_table(loaded), maps_table(comparison.frame)
     alike, unlike = alike_only(comparison, groups)
     tables = {
         "table1": accuracy_table(groups),
@@ -57,17 +56,8 @@ def build(
         "convergence": epochs_to_best(histories),
     }
     trust, unfit = trust_tables(groups, alike)
-    write_csv(out / "runs.csv", runs)
-    write_csv(out / "maps.csv", maps)
     evidence = [
-        _evidence(
-            group,
-            {**tables, **trust},
-            alike,
-            results=comparison.results,
-            nulls=nulls[group.name],
-            has_permuted=any(run.permuted for run in loaded.runs),
-        )
+        _evidence(group, {**tables, **trust}, alike, loaded, comparison.results, nulls[group.name])
         for group in groups
     ]
     unread = [*unread, *unfit, *_unread_samples(groups)]
@@ -78,12 +68,20 @@ def build(
         absences=_absences(loaded, comparison, unread=unread, unlike=unlike),
         **measuring,
     )
+    return _written(findings, loaded, comparison, out)
+
+
+def _written(findings: Findings, loaded: Loaded, comparison: Comparison, out: Path) -> Study:
+    """Write tables and report, and hand both over."""
+    runs, maps = runs_table(loaded), maps_table(comparison.frame)
+    write_csv(out / "runs.csv", runs)
+    write_csv(out / "maps.csv", maps)
     return Study(
         report=write_report(findings, out / "report"),
         runs=runs,
         maps=maps,
-        table1=tables["table1"],
-        metrics=tables["metrics"],
+        table1=findings.tables["table1"],
+        metrics=findings.tables["metrics"],
         failed=[entry.name for entry in loaded.unfinished],
         similarity=similarity_means(loaded.results, comparison.frame),
     )
@@ -93,10 +91,9 @@ def _evidence(
     group: Group,
     tables: Mapping[str, pd.DataFrame],
     comparison: Comparison,
-    *,
+    loaded: Loaded,
     results: Results,
     nulls: Mapping[str, float],
-    has_permuted: bool,
 ) -> Evidence:
     names = [run.name for run in group.runs]
     measured = comparison.frame
@@ -111,7 +108,7 @@ def _evidence(
         tables={name: _own(tables[name], group) for name in TRUST_COLUMNS},
         nulls=nulls,
         results={name: results.get(name, ()) for name in names},
-        has_permuted=has_permuted,
+        has_permuted=any(run.permuted for run in loaded.runs),
     )
 
 
