@@ -165,11 +165,15 @@ class ExplainStage:
         """Do everything that is missing; a failure costs only itself.
 
         Args:
-            chosen: The runs to explain and measure.
+            chosen: The runs to explain and measure; those on permuted labels serve others only.
 
         Returns:
             Whether nothing failed.
         """
+        twins = [run for run in chosen if run.permuted]
+        chosen = [run for run in chosen if not run.permuted]
+        if twins:
+            self.omitted["runs on permuted labels, which are no results themselves"] += len(twins)
         total = len(chosen) * sum(1 for _ in self._tasks(chosen[0])) if chosen else 0
         with image_progress(self.console, total=total) as self._advance:
             for run in chosen:

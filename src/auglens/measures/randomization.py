@@ -119,10 +119,8 @@ class LabelRandomization:
         """Identity of the ``twin``.
 
         Raises:
-            NotMeasurable: If there is none, or the run is itself one on permuted labels.
+            NotMeasurable: If there is none.
         """
-        if run.permuted:
-            raise NotMeasurable("it is itself trained on permuted labels")
         own = _twin_key(run)
         twins = [other for other in runs if other.permuted and _twin_key(other) == own]
         if not twins:
