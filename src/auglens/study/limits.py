@@ -8,7 +8,6 @@ from auglens.study.condition_means import bound_methods, explaining_methods, zer
 from auglens.study.evidence import Evidence, correlate
 from auglens.study.measured import distinct_settings
 from auglens.study.method_settings import say_target
-from auglens.study.methods import say_residue
 
 __all__ = ["describe_limits", "describe_making"]
 
@@ -115,7 +114,7 @@ def _method_limits(evidence: Evidence) -> list[str]:
     if zero:
         said.append(
             f"{', '.join(zero)}: no background bias by construction. They multiply by what a pixel "
-            f"differs from black, so that black pixels hold nothing{say_residue(zero)}."
+            f"differs from black, so that black pixels hold nothing."
         )
     if bound:
         said.append(

@@ -11,22 +11,21 @@ __all__ = [
     "is_bound_to_ink",
     "is_zero_on_black",
     "ordered_methods",
-    "say_residue",
     "twins_command",
 ]
 
 # Maps that no network decides: noise, and the edges of the image.
 NULL_METHODS = ("random", "edge")
 # These weigh a pixel by how far it lies from the baseline.
-ZERO_WITH_BLACK_BASELINE = frozenset({"integrated_gradients", "deeplift", "gradient_shap"})
+ZERO_WITH_BLACK_BASELINE = frozenset({"integrated_gradients", "deeplift"})
 
 
 def is_zero_on_black(method: str, settings: Mapping[str, Any]) -> bool:
-    """Whether a method gives every black pixel 0, or next to it, whatever the network does.
+    """Whether a method gives every black pixel 0, whatever the network does.
 
-    ``input_x_gradient`` multiplies by the pixel, others by its way from a black baseline; of
-    ``gradient_shap`` the noise that it adds leaves a small residue. Such maps cannot show a bias
-    towards a black background, so that its absence in them says nothing.
+    ``input_x_gradient`` multiplies by the pixel, others by its way from a black baseline; not so
+    ``gradient_shap``, whose noise leaves something there. Such maps cannot show a bias towards a
+    black background, so that its absence in them says nothing.
 
     Args:
         method: Name of the saliency method.
@@ -50,13 +49,6 @@ def is_bound_to_ink(method: str, settings: Mapping[str, Any]) -> bool:
     if method == "blur_perturbation":
         return True
     return method == "occlusion" and settings.get("baseline") == 0
-
-
-def say_residue(methods: Iterable[str]) -> str:
-    """What must be added where methods are said to be 0 on black; nothing if they all are."""
-    if "gradient_shap" in methods:
-        return " (gradient_shap next to nothing: its noise leaves a small residue)"
-    return ""
 
 
 def ordered_methods(names: Iterable[str], first: Sequence[str]) -> list[str]:

@@ -8,7 +8,6 @@ from auglens.study.condition_means import (
     zero_methods,
 )
 from auglens.study.evidence import Evidence
-from auglens.study.methods import say_residue
 
 __all__ = ["say_background", "say_connected"]
 
@@ -30,7 +29,7 @@ def say_background(evidence: Evidence) -> tuple[list[str], str]:
     if zero:
         notes.append(
             f"Maps of {', '.join(zero)} could not show such a bias: by construction they hold "
-            f"nothing{say_residue(zero)} where the image is black."
+            f"nothing where the image is black."
         )
     if bound:
         notes.append(

@@ -11,7 +11,7 @@ from auglens.metrics.catalogue import MEASURES, RUN_MEASURES, of_family
 from auglens.study.condition_means import bound_methods, zero_methods
 from auglens.study.evidence import Evidence
 from auglens.study.illustrations import Illustration
-from auglens.study.methods import NULL_METHODS, say_residue
+from auglens.study.methods import NULL_METHODS
 from auglens.study.page_tables import (
     PageRow,
     PageTable,
@@ -134,7 +134,7 @@ def _shared_zeros(evidence: Evidence) -> list[Note]:
     return [
         Note(
             f"Maps of {', '.join(zero)} are 0 wherever the image is black, whatever the network"
-            f"{say_residue(zero)}: with signs dropped their ranks agree there by construction, so "
+            f": with signs dropped their ranks agree there by construction, so "
             "that failing says little; with signs kept the question is a fair one."
         )
     ]
@@ -276,7 +276,7 @@ def _say_blind(evidence: Evidence) -> list[Note]:
     notes = []
     if zero:
         notes.append(
-            f"0 on a black background by construction: {', '.join(zero)}{say_residue(zero)}. That "
+            f"0 on a black background by construction: {', '.join(zero)}. That "
             "their maps lie on the foreground says nothing about the network."
         )
     if bound:
