@@ -156,7 +156,7 @@ def test_a_damaged_file_is_named(
         pytest.param(["sweep=absent"], "no folder absent", id="missing folder"),
         pytest.param(["sweep=conf", "saliency=[gradiant]"], "gradient", id="misspelt method"),
         pytest.param(["sweep=conf", "measures=[faith]"], "faithfulness", id="misspelt measure"),
-        pytest.param(["sweep=conf", "truts=x"], "truts", id="misspelt key"),
+        pytest.param(["sweep=conf", "truts=x"], "Did you mean trust?", id="misspelt key"),
         pytest.param(["sweep=conf", "saliency=[]"], "Nothing to do", id="nothing to do"),
         pytest.param(["sweep=conf", "trust=null"], "trust is a list", id="no trust"),
         pytest.param(["sweep=conf", "data_dir=null"], "data_dir a folder", id="no data folder"),
@@ -179,6 +179,25 @@ def test_a_setting_that_no_measure_has_is_one_line(
     error = capsys.readouterr().err
     assert "pink" in error
     assert error.count("\n") == 1
+
+
+def test_measures_of_maps_need_a_method(
+    folder: Path, data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = "measures=[faithfulness,affinity_diversity]"
+    assert explain(folder, data_dir, "saliency=[]", wanted) == 1
+    assert capsys.readouterr().err == "Of which maps? faithfulness need saliency=[<method>,...].\n"
+
+
+def test_a_file_without_its_package_line_is_named(
+    cli: Cli, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "saliency").mkdir()
+    text = (REPOSITORY / "conf" / "saliency" / "gradient.yaml").read_text()
+    (tmp_path / "saliency" / "mine.yaml").write_text(text.split("\n", 1)[1])
+    arguments = (f"--config-dir={tmp_path}", "augment=none", "saliency=mine")
+    assert cli("-m", *arguments, f"hydra.sweep.dir={tmp_path / 's' / 't'}", *SMALL, *QUIET) == 1
+    assert "# @package saliency.methods.<name>" in capsys.readouterr().out
 
 
 def test_a_method_that_does_not_fit_a_model_costs_nothing_else(

@@ -110,11 +110,11 @@ def test_every_method_and_measure_is_in_the_readme() -> None:
 
 def test_what_the_reader_adds(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for _, block in BLOCKS:
-        named = re.match(r"# (\S+\.(?:py|yaml))\n", block)
+        named = re.match(r"(?:# @package \S+\n)?# (\S+\.(?:py|yaml))\b", block)
         if named:
             path = tmp_path / named[1]
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(block.removeprefix(named[0]), encoding="utf-8")
+            path.write_text(block, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     command = TRAINING[-1]
     small = [word for word in SMALL if not word.startswith("dataset.")]

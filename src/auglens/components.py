@@ -20,7 +20,15 @@ from auglens.models.normalized import NormalizedNetwork
 from auglens.records.identity import digest, identity_inputs
 from auglens.seeding import Role, role_generator, seeded_globals
 
-__all__ = ["Components", "Config", "build_components", "build_network", "built", "training_images"]
+__all__ = [
+    "Components",
+    "Config",
+    "build_components",
+    "build_network",
+    "built",
+    "check_packages",
+    "training_images",
+]
 
 Config = Mapping[str, Any]
 DATA_MODES = ("static", "online")
@@ -116,8 +124,35 @@ def _check(config: Config) -> None:
     reuse = config["reuse"]
     if not isinstance(reuse, list) or not all(Path(sweep).is_dir() for sweep in reuse):
         raise ValueError(f"reuse={reuse} is not a list of existing folders: reuse=[<folder>,...].")
+    check_packages(config)
     if not config["saliency"]["methods"]:
         raise ValueError("saliency=[] explains nothing; name at least one method.")
+
+
+def check_packages(config: Config) -> None:
+    """Refuse methods and measures whose files lack the line that says where they belong.
+
+    Args:
+        config: With ``saliency`` and ``measures``.
+
+    Raises:
+        ValueError: Naming the line.
+    """
+    misplaced = {
+        "saliency": set(config["saliency"]) - {"methods"},
+        "measures": {name for name, node in config["measures"].items() if not _is_node(node)},
+    }
+    for group, keys in misplaced.items():
+        if keys:
+            package = "saliency.methods.<name>" if group == "saliency" else "measures.<name>"
+            raise ValueError(
+                f"{group} has {', '.join(sorted(keys))} where names belong: the first line of a "
+                f"file in conf/{group}/ is `# @package {package}`."
+            )
+
+
+def _is_node(node: object) -> bool:
+    return isinstance(node, Mapping) and "_target_" in node
 
 
 def _hardware(trainer: Config) -> dict[str, Any]:

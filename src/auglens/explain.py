@@ -1,10 +1,12 @@
 r"""The explain stage: maps and measures of finished runs, from their checkpoints.
 
     python -m auglens.explain sweep=multirun/<date>/<time> saliency=[gradient,gradcam]
-    python -m auglens.explain sweep=multirun/<date>/<time> saliency=[gradient,random,edge] \\
+    python -m auglens.explain sweep=multirun/<date>/<time> saliency=[gradient,random,edge] \
         measures=[faithfulness,parameter_randomization]
 
-Nothing is trained, and what is there already is kept. Settings: conf/explain.yaml.
+Nothing is trained, and what is there already is kept. Methods are the files of conf/saliency/,
+measures those of conf/measures/; trust=[<module>] allows networks and augmentations of your own.
+Settings and their meaning: conf/explain.yaml.
 """
 
 import sys
@@ -59,6 +61,7 @@ def _explain(sweep: Path, config: "DictConfig") -> int:
     from omegaconf import OmegaConf
     from rich.console import Console
 
+    from auglens.components import check_packages
     from auglens.stage import Request, explain_sweep
 
     def methods(cam_layer: str | None) -> Any:  # noqa: ANN401
@@ -69,6 +72,7 @@ def _explain(sweep: Path, config: "DictConfig") -> int:
     trust = [config.trust] if isinstance(config.trust, str) else list(config.trust)
     request = Request(methods, measures, trust, Path(config.data_dir), bool(config.figures))
     try:
+        check_packages({"saliency": config.saliency, "measures": measures})
         return 0 if explain_sweep(sweep, request, Console()) else 1
     except ValueError as error:
         sys.stderr.write(f"{error}\n")

@@ -205,6 +205,8 @@ def _candidates(job: Job) -> Iterable[Path]:
 def _line(record: RunRecord, note: str) -> Text:
     strength = "" if record.strength is None else f"s{record.strength:g}"
     epochs = record.config["trainer"]["max_epochs"]
+    if record.config["data"]["permute_train_labels"]:
+        note = f"{note}  permuted labels: chance is all it can be"
     return Text(
         f"{record.augment:<10} {strength:<5} seed {record.config['seed']:<3} "
         f"best epoch {record.best_epoch:>3}/{epochs}  val {record.val_accuracy:.3f}  "

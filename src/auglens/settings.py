@@ -42,6 +42,11 @@ def compose_settings(name: str, overrides: Sequence[str], *, keys: Sequence[str]
 
 
 def _in_one_line(error: str, keys: Sequence[str]) -> str:
+    misspelt = re.search(r"Could not override '([^']+)'", error)
+    if misspelt is not None:
+        near = get_close_matches(misspelt[1], keys, n=1)
+        hint = f" Did you mean {near[0]}?" if near else ""
+        return f"There is no setting {misspelt[1]}.{hint} Settings are {', '.join(keys)}."
     unknown = re.search(r"Could not (?:load|find) '(\w+)/([^']+)'", error)
     if unknown is None:
         words = " ".join(error.split())

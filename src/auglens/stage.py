@@ -142,6 +142,9 @@ class ExplainStage:
         runs: Its complete runs.
         request: What to make.
         console: Where progress, omissions and failures are shown.
+
+    Raises:
+        ValueError: If a measure cannot be built, or needs maps of a method and none is named.
     """
 
     def __init__(
@@ -156,6 +159,9 @@ class ExplainStage:
         }
         # Only their values depend on the model.
         self.method_names = list(request.methods(None))
+        unnamed = [name for name, one in self.measures.items() if one.per_method]
+        if unnamed and not self.method_names:
+            raise ValueError(f"Of which maps? {', '.join(unnamed)} need saliency=[<method>,...].")
         self.counts: Counter[str] = Counter()
         self.omitted: Counter[str] = Counter()
         self.probe = lru_cache(maxsize=RUNS_KEPT)(self._read_probe)
@@ -312,11 +318,11 @@ class ExplainStage:
 
     def _conclude(self) -> None:
         for reason, count in self.omitted.items():
-            self._say(f"left out, {count} x  {reason}")
+            self._say(f"left out, {count} times: {reason}")
         self._say(
             f"Made {self.counts['made']} files of maps and measures; {self.counts['there']} were "
-            f"there; {self.counts['failed']} failed. Report: python -m auglens.study "
-            f"sweep={self.sweep}"
+            f"there; {self.counts['failed']} failed. Build the report with: python -m "
+            f"auglens.study sweep={self.sweep}"
         )
 
     def _say(self, line: str, style: str = "") -> None:

@@ -66,10 +66,11 @@ def _figure_4(evidence: Evidence, method: str) -> Iterator[Illustration]:
         return
     seed = min(map(seed_of, runs.values()))
     for over_images, how in ((False, "alone"), (True, "over the images")):
+        undefined = "the bare image, dimmed" if over_images else "left white"
         caption = (
             f"Saliency maps ({method}) of the first query image of each class, {how}, from the "
             f"models of seed {seed}. Each map is divided by its sum; all panels share one scale "
-            "that ends at the 99.5th percentile of the figure. An undefined map is left white. "
+            f"that ends at the 99.5th percentile of the figure. An undefined map is {undefined}. "
             f"{_making(evidence, method)}"
         )
         alt = f"Grid of saliency maps {how}: a row a query image, a column a model."

@@ -31,7 +31,7 @@ from auglens.study.trust_illustrations import (
     illustrate_perturbation,
     illustrate_sanity,
 )
-from auglens.study.verdicts import FAILS, PASSES, UNTOLD, judge_methods
+from auglens.study.verdicts import FAILS, PASSES, UNTOLD, judge_methods, word
 
 __all__ = ["TrustSection", "describe_trust", "sections_of_trust"]
 
@@ -96,6 +96,7 @@ def _sanity(evidence: Evidence, sweeps: Sequence[Path]) -> TrustSection:
     notes = [Note(_summary(verdicts, mode)) for mode in ("absolute", "signed") if verdicts]
     if notes:
         notes += [
+            *_undefined(evidence),
             *_shared_zeros(evidence),
             Note(
                 "A method passes where the whole 95 % interval of the paired difference to the "
@@ -125,6 +126,25 @@ def _summary(verdicts: Mapping[str, Mapping[str, str]], mode: str) -> str:
     words = {PASSES: "pass", FAILS: "fail", UNTOLD: "cannot be told"}
     said = [f"{words[word]}: {', '.join(by_word[word])}" for word in words if by_word.get(word)]
     return f"With signs {'dropped' if mode == 'absolute' else 'kept'}, {'; '.join(said)}."
+
+
+def _undefined(evidence: Evidence) -> list[Note]:
+    """How many maps are all zero or not finite: they are in no mean below."""
+    by_method = evidence.maps.groupby("method")["entropy"]
+    missing, total = by_method.agg(lambda values: values.isna().sum()), by_method.size()
+    said = [
+        f"{missing[method]:.0f} of {total[method]} of {method}"
+        for method in evidence.methods
+        if missing[method]
+    ]
+    if not said:
+        return []
+    return [
+        Note(
+            f"Maps without any heat are undefined: {', '.join(said)}. They are left out of every "
+            "mean below, which then is one over fewer images."
+        )
+    ]
 
 
 def _shared_zeros(evidence: Evidence) -> list[Note]:
@@ -177,7 +197,8 @@ def _labels(evidence: Evidence, sweeps: Sequence[Path]) -> TrustSection:
             Note(
                 "The twin has the same images and first weights and was trained on permuted "
                 "labels. Two networks that differ in their seed only have different maps too; that "
-                "floor is not measured here."
+                "floor is not measured here. Verdicts follow the rule above: each run's 95 % "
+                "interval of the difference, paired by image."
             ),
         ]
         tables = [_label_table(evidence, table)]
@@ -214,13 +235,14 @@ def _label_table(evidence: Evidence, table: pd.DataFrame) -> PageTable:
             if own.empty:
                 continue
             cells = [number(own["similarity"].mean()), number(own["null"].mean())]
-            cells += [_difference(own), number(own["train_loss"].max()), str(len(own))]
+            cells += [_difference(own), word(own)]
+            cells += [number(own["train_loss"].max()), str(len(own))]
             rows.append(PageRow(method, cells))
         groups.append(RowGroup(title, rows))
     measure = RUN_MEASURES["label_randomization"]
     caption = f"{measure.title}: {measure.about} Means over images and runs."
     head = measure_head(measure, evidence.nulls)
-    heads = [head, "null", "difference", "twin's training loss, nats", "runs"]
+    heads = [head, "null", "difference", "verdict", "twin's training loss, nats", "runs"]
     return PageTable(caption, "method", heads, groups)
 
 

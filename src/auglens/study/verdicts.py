@@ -8,7 +8,7 @@ import pandas as pd
 
 from auglens.study.methods import NULL_METHODS
 
-__all__ = ["FAILS", "PASSES", "UNTOLD", "Verdict", "judge_methods"]
+__all__ = ["FAILS", "PASSES", "UNTOLD", "Verdict", "judge_methods", "word"]
 
 PASSES, FAILS, UNTOLD = "passes", "fails", "cannot be told"
 NULL_NOTES = {
@@ -55,11 +55,16 @@ def judge_methods(table: pd.DataFrame, methods: Sequence[str]) -> list[Verdict]:
         absolute, signed = (own[own["mode"] == mode] for mode in ("absolute", "signed"))
         if not absolute.empty:
             said = _sentence(method, absolute)
-            verdicts.append(Verdict(method, _word(absolute), _word(signed), said))
+            verdicts.append(Verdict(method, word(absolute), word(signed), said))
     return verdicts
 
 
-def _word(rows: pd.DataFrame) -> str:
+def word(rows: pd.DataFrame) -> str:
+    """The outcome of a method in one mode; nothing where it was not measured.
+
+    Args:
+        rows: One a run, with ``difference_low`` and ``difference_high``.
+    """
     if rows.empty:
         return ""
     if (rows["difference_high"] < 0).all():
@@ -80,7 +85,7 @@ def _outcome(method: str, rows: pd.DataFrame) -> str:
         PASSES: f"{method} passes: without what the network learned its maps become others.",
         FAILS: f"{method} fails: its maps stay although nothing the network learned is left.",
         UNTOLD: f"{method} cannot be told: the similarity is not on one side of the null.",
-    }[_word(rows)]
+    }[word(rows)]
 
 
 def _numbers(rows: pd.DataFrame) -> str:
