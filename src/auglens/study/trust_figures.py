@@ -94,8 +94,8 @@ def label_figure(
     ax.plot([], [], "_", color="black", markersize=12, label="null: other image of the class")
     ax.set_xticks(range(len(similarities)), list(similarities), rotation=45, ha="right")
     ax.set_ylabel(SPEARMAN, fontsize=9)
-    ax.set_ylim(min(0.0, ax.get_ylim()[0]), 1.02)
-    ax.legend(fontsize=8, frameon=False)
+    ax.set_ylim(min(0.0, ax.get_ylim()[0]), 1.05)
+    ax.legend(loc="lower right", bbox_to_anchor=(1, 1), fontsize=8, frameon=False)
     figure.suptitle(f"Label randomisation{note}", fontsize=10)
     plain(ax)
     return figure
@@ -117,7 +117,7 @@ def faithfulness_figure(values: Mapping[str, Distribution], *, title: str, note:
     for place, method in enumerate(values, start=1):
         if method in NULL_METHODS:
             ax.axvspan(place - 0.5, place + 0.5, color="grey", alpha=0.15, linewidth=0)
-    ax.legend(fontsize=8, frameon=False)
+    ax.legend(loc="lower right", bbox_to_anchor=(1, 1), fontsize=8, frameon=False)
     figure.suptitle(f"Faithfulness{note}", fontsize=10)
     return figure
 
