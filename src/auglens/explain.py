@@ -28,7 +28,7 @@ def main(overrides: Sequence[str]) -> int:
     """Explain and measure what the overrides ask for.
 
     Returns:
-        The exit code: 0, or 1 after one line a mistake or failure.
+        The exit code: 0; 1 after one line a mistake or failure; 130 if interrupted.
     """
     if {"-h", "--help"} & set(overrides):
         sys.stdout.write(__doc__ or "")
@@ -77,6 +77,9 @@ def _explain(sweep: Path, config: "DictConfig") -> int:
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\nInterrupted. What was made is kept; the same command goes on.\n")
+        return 130
 
 
 if __name__ == "__main__":

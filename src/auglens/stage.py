@@ -73,11 +73,13 @@ def explain_sweep(sweep: Path, request: Request, console: Console) -> bool:
         Whether nothing failed.
     """
     try:
-        runs = load_sweeps([sweep]).runs
+        loaded = load_sweeps([sweep])
     except StudyError as error:
         console.print(str(error), markup=False, highlight=False, soft_wrap=True)
         return False
-    return ExplainStage(sweep, runs, request, console).run(runs)
+    for entry in loaded.unfinished:
+        console.print(Text(f"left out: {entry.name} is {entry.status}"), soft_wrap=True)
+    return ExplainStage(sweep, loaded.runs, request, console).run(loaded.runs)
 
 
 def explain_jobs(sweep: Path, jobs: Iterable[Mapping[str, Any]], console: Console) -> bool:
@@ -194,11 +196,11 @@ class ExplainStage:
     def _complete(self, run: Run) -> list[str]:
         """Make what one run lacks; names of what was made."""
         made = []
-        torch.set_num_threads(run.record.inputs["num_threads"])
         for label, task in self._tasks(run):
             self._label, self._num_images = f"{run.name} {label}", 0
             self._tick(0)
             try:
+                torch.set_num_threads(run.record.inputs["num_threads"])
                 with identity_lock(self.sweep, run.record.identity):
                     made += task()
             except NotMeasurable as reason:

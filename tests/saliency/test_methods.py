@@ -49,14 +49,14 @@ def signed(
     )
 
 
-def close(first: Tensor, second: Tensor, tolerance: float = 1e-5) -> None:
+def _assert_close(first: Tensor, second: Tensor, tolerance: float = 1e-5) -> None:
     torch.testing.assert_close(first.double(), second.double(), rtol=tolerance, atol=tolerance)
 
 
 def test_gradients_of_a_linear_network_are_its_weights() -> None:
     net, weights = linear_network()
-    close(signed(Gradient(**ALIKE), net), weights)
-    close(signed(SmoothGrad(**ALIKE, num_samples=3, stdev=0.5), net), weights)
+    _assert_close(signed(Gradient(**ALIKE), net), weights)
+    _assert_close(signed(SmoothGrad(**ALIKE, num_samples=3, stdev=0.5), net), weights)
 
 
 @pytest.mark.parametrize("baseline", [0.0, 0.25])
@@ -64,12 +64,12 @@ def test_contributions_in_a_linear_network_are_weights_times_the_way(baseline: f
     net, weights = linear_network()
     expected = weights * (IMAGES - baseline)
     path: dict[str, Any] = {"num_steps": 7, "quadrature": "gausslegendre"}
-    close(signed(IntegratedGradients(**ALIKE, baseline=baseline, **path), net), expected)
-    close(signed(DeepLift(**ALIKE, baseline=baseline), net), expected)
+    _assert_close(signed(IntegratedGradients(**ALIKE, baseline=baseline, **path), net), expected)
+    _assert_close(signed(DeepLift(**ALIKE, baseline=baseline), net), expected)
     shap = GradientShap(**ALIKE, baseline=baseline, num_samples=3, stdev=0.0)
-    close(signed(shap, net), expected)
+    _assert_close(signed(shap, net), expected)
     if baseline == 0:
-        close(signed(InputXGradient(**ALIKE), net), expected)
+        _assert_close(signed(InputXGradient(**ALIKE), net), expected)
 
 
 @pytest.mark.parametrize("name", ["integrated_gradients", "deeplift"])
@@ -105,7 +105,7 @@ def test_guided_backprop_by_hand() -> None:
     active = (first(images.flatten(1)) > 0).float()
     passed = (second.weight[TARGETS].clamp(min=0) * active).detach()
     expected = (passed @ first.weight.detach()).view(5, 3, 6, 5)
-    close(signed(GuidedBackprop(**ALIKE), net, images), expected)
+    _assert_close(signed(GuidedBackprop(**ALIKE), net, images), expected)
     assert not torch.allclose(signed(Gradient(**ALIKE), net, images), expected)
 
 
@@ -115,7 +115,7 @@ def test_grad_cam_is_captums_published_example() -> None:
     grad_cam = GradCam(**ALIKE, layer="conv1", relu=True, interpolation="nearest")
     found = signed(grad_cam, BasicModel_ConvNet_One_Conv(), image, torch.tensor([0]))
     expected = torch.tensor([[11.25, 13.5], [20.25, 22.5]])
-    close(found[0, 0], expected.repeat_interleave(2, 0).repeat_interleave(2, 1))
+    _assert_close(found[0, 0], expected.repeat_interleave(2, 0).repeat_interleave(2, 1))
 
 
 def test_grad_cam_and_its_guided_form_by_hand() -> None:
@@ -132,10 +132,10 @@ def test_grad_cam_and_its_guided_form_by_hand() -> None:
     coarse = weighted.sum(dim=1, keepdim=True).relu().detach()
     expected = F.interpolate(coarse, (40, 36), mode="bilinear")
     grad_cam = GradCam(**ALIKE, layer="conv2", relu=True, interpolation="bilinear")
-    close(signed(grad_cam, net, images, targets), expected)
+    _assert_close(signed(grad_cam, net, images, targets), expected)
     guided = GuidedGradCam(**ALIKE, layer="conv2", interpolation="bilinear")
     backprop = signed(GuidedBackprop(**ALIKE), net, images, targets)
-    close(signed(guided, net, images, targets), backprop * expected)
+    _assert_close(signed(guided, net, images, targets), backprop * expected)
 
 
 def test_deep_lift_is_captums_published_example() -> None:
@@ -153,7 +153,7 @@ def test_deep_lift_is_captums_published_example() -> None:
     image = torch.tensor([[-10.0, 1.0, -5.0, 3.0, 3.0, 1.0]]).view(1, 1, 2, 3)
     found = signed(DeepLift(**ALIKE, baseline=0.0), OneInput(), image, torch.tensor([0]))
     expected = torch.tensor([0.0, 0.0, 0.0, 6.0, 9.0, 0.0])
-    close(found.flatten(), expected)
+    _assert_close(found.flatten(), expected)
 
 
 def test_deep_lift_keeps_completeness_where_a_relu_follows_a_pooling() -> None:
@@ -166,7 +166,7 @@ def test_deep_lift_keeps_completeness_where_a_relu_follows_a_pooling() -> None:
     total = signed(DeepLift(**ALIKE, baseline=0.3), net, images).flatten(1).sum(dim=1)
     with torch.no_grad():
         change = net(images) - net(torch.full_like(images, 0.3))
-    close(total, change.gather(1, TARGETS[:, None])[:, 0])
+    _assert_close(total, change.gather(1, TARGETS[:, None])[:, 0])
 
 
 def test_occlusion_is_the_mean_fall_over_the_windows_that_cover_a_pixel() -> None:
@@ -182,7 +182,7 @@ def test_occlusion_is_the_mean_fall_over_the_windows_that_cover_a_pixel() -> Non
             )
             covered[window] += 1
     found = signed(method, net)[:, 0]
-    close(found, torch.from_numpy(expected / covered))
+    _assert_close(found, torch.from_numpy(expected / covered))
 
 
 def test_edge_is_scipys_sobel() -> None:
@@ -191,7 +191,7 @@ def test_edge_is_scipys_sobel() -> None:
         np.hypot(*(sobel(plane, axis=axis, mode="nearest") for axis in (0, 1))) for plane in planes
     ]
     found = signed(EdgeMap(**ALIKE), nn.Identity()).flatten(0, 1)
-    close(found, torch.from_numpy(np.stack(expected)))
+    _assert_close(found, torch.from_numpy(np.stack(expected)))
 
 
 def test_random_is_half_normal_and_unrelated_between_networks_and_images() -> None:
