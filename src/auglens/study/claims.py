@@ -16,7 +16,7 @@ from auglens.study.condition_means import (
 from auglens.study.evidence import FLOOR, Evidence, correlate
 from auglens.study.palette import BASELINE
 from auglens.study.place_claims import say_background, say_connected
-from auglens.study.statistics import spearman
+from auglens.study.statistics.ranks import spearman
 
 __all__ = ["Claim", "describe_claims"]
 

@@ -11,7 +11,7 @@ from auglens.study.figure_data import correlation_points
 from auglens.study.measured import Results
 from auglens.study.methods import ordered_methods
 from auglens.study.palette import BASELINE
-from auglens.study.statistics import RankCorrelation, spearman
+from auglens.study.statistics.ranks import RankCorrelation, spearman
 
 __all__ = ["FLOOR", "Evidence", "correlate"]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from auglens.metrics.catalogue import MEASURES, Measure
 from auglens.study.palette import hex_colour, line_style
-from auglens.study.statistics import RankCorrelation
+from auglens.study.statistics.ranks import RankCorrelation
 
 __all__ = [
     "Distribution",

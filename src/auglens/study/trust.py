@@ -13,7 +13,7 @@ from auglens.records.measures import MeasureResult
 from auglens.study.comparison import Comparison
 from auglens.study.conditions import Group, labelled_runs
 from auglens.study.sidecar_values import mapping, names, number, numbers
-from auglens.study.statistics import mean_interval
+from auglens.study.statistics.intervals import mean_interval
 
 __all__ = ["TRUST_COLUMNS", "trust_tables"]
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from auglens.study.statistics import critical_rho, mean_interval, spearman
+from auglens.study.statistics.intervals import mean_interval
+from auglens.study.statistics.ranks import critical_rho, spearman
 
 
 @pytest.mark.parametrize(("n", "expected"), [(5, 1.0), (6, 0.886), (7, 0.786), (8, 0.738)])
