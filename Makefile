@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 SWEEP = $(shell ls -d multirun/*/* 2>/dev/null | tail -n 1)
 
-.PHONY: help setup reproduce test test-all lint notebooks lock clean
+.PHONY: help setup reproduce reference test test-all lint notebooks lock clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -26,6 +26,15 @@ $(READY): requirements.lock pyproject.toml
 
 reproduce: $(READY)  ## Train the poster's six networks, explain and compare them, build the report
 	$(BIN)/python train.py -m augment=scale,crop,erase,distort,blur,none
+
+# What docs/results.md is made from: every command can be run by itself, and again after an interruption.
+REFERENCE ?= reference
+TWO_METHODS = 'saliency=[gradient,blur_perturbation]' logger=none figures=false
+reference: $(READY)  ## Run the reference study (about an hour on two cores) and write docs/results.md from it
+	$(BIN)/python train.py -m experiment=seeds $(TWO_METHODS) hydra.sweep.dir=$(REFERENCE)/seeds
+	$(BIN)/python train.py -m experiment=strength $(TWO_METHODS) hydra.sweep.dir=$(REFERENCE)/strength 'reuse=[$(REFERENCE)/seeds]'
+	$(BIN)/python train.py -m experiment=floor_order,floor_init,floor_all 'seed=range(10)' $(TWO_METHODS) hydra.sweep.dir=$(REFERENCE)/floors 'reuse=[$(REFERENCE)/seeds]'
+	$(BIN)/python train.py -m augment=none data.batch_size=10 'seed=range(10)' $(TWO_METHODS) hydra.sweep.dir=$(REFERENCE)/batches_of_10
 
 test: $(READY) lint  ## Lint, type-check and test, without what needs minutes or a cluster
 	$(BIN)/python -m pytest -m "not cluster and not extras and not long"

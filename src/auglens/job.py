@@ -33,7 +33,7 @@ from auglens.records.run import (
 )
 from auglens.run_figures import write_probe_figure
 from auglens.stage import asked_for, explain_jobs
-from auglens.sweep import note_job
+from auglens.sweep import SweepFolder, note_job
 from auglens.training import train
 
 __all__ = ["run_job"]
@@ -75,6 +75,7 @@ def run_job(cfg: DictConfig) -> float:
     state = RunState.RUNNING
     wanted: dict[str, Any] = {}
     _set_libraries_apart()
+    _start_clock(multirun)
     try:
         if multirun:
             note_job(sweep, folder.name, state, wanted)
@@ -106,8 +107,22 @@ def run_job(cfg: DictConfig) -> float:
         if multirun:
             note_job(sweep, folder.name, state, wanted)
         tracking.finish(failed=state is not RunState.COMPLETED)
+        if multirun and state is not RunState.INTERRUPTED:
+            _say_progress(console)
         # Trainer and module refer to each other, so a job's images would stay for several jobs.
         gc.collect()
+
+
+def _start_clock(multirun: bool) -> None:
+    if multirun and SweepFolder.clock is not None:
+        SweepFolder.clock.start()
+
+
+def _say_progress(console: Console) -> None:
+    clock = SweepFolder.clock
+    if clock is not None:
+        clock.end()
+        console.print(Text(f"  {clock}", "dim"))
 
 
 def _say(folder: Path, state: RunState, **details: str) -> None:

@@ -1,6 +1,7 @@
 """Start and end of a sweep. Free of torch, so that a mistyped override is answered at once."""
 
 import json
+import math
 import shlex
 import signal
 import sys
@@ -11,9 +12,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from auglens.progress import SweepClock
 from auglens.records.files import write_json
 from auglens.records.run import RunState
 
@@ -30,21 +34,47 @@ class SweepFolder(Callback):
         sweep: The sweep folder of a multirun, once it started.
         run: The run folder of a single run, once it started.
         notes: What jobs of earlier commands left there.
+        clock: Says how far the multirun is; None where the number of its jobs is not known.
     """
 
     sweep: Path | None = None
     run: Path | None = None
     notes: Mapping[str, bytes] = {}
+    clock: SweepClock | None = None
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
         """Only ``hydra.sweep.dir`` can be read here: the config is not swept yet."""
         sweep = Path(config.hydra.sweep.dir).absolute()
         type(self).notes = _read_notes(sweep)
+        num_jobs = _count_jobs(config)
+        type(self).clock = None if num_jobs is None else SweepClock(num_jobs)
+        if num_jobs is not None:
+            sys.stdout.write(f"{num_jobs} jobs in {sweep}\n")
         type(self).sweep = sweep
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
         """The folder of a single run."""
         type(self).run = Path(config.hydra.run.dir).absolute()
+
+
+def _count_jobs(config: DictConfig) -> int | None:
+    """How many jobs Hydra's own sweeper makes of the command; None for another sweeper.
+
+    The values of a key on the command line replace those of ``hydra.sweeper.params``.
+    """
+    sweeper = config.hydra.sweeper
+    if not str(sweeper.get("_target_")).endswith(".BasicSweeper"):
+        return None
+    given = [f"{key}={values}" for key, values in (sweeper.get("params") or {}).items()]
+    try:
+        parsed = OverridesParser.create().parse_overrides([*given, *config.hydra.overrides.task])
+        choices = {
+            one.get_key_element(): len(list(one.sweep_iterator())) if one.is_sweep_override() else 1
+            for one in parsed
+        }
+    except HydraException:
+        return None
+    return math.prod(choices.values())
 
 
 class _Interruption:
