@@ -75,7 +75,7 @@ def run_job(cfg: DictConfig) -> float:
     state = RunState.RUNNING
     wanted: dict[str, Any] = {}
     _set_libraries_apart()
-    _start_clock(multirun)
+    _start_clock()
     try:
         if multirun:
             note_job(sweep, folder.name, state, wanted)
@@ -107,14 +107,13 @@ def run_job(cfg: DictConfig) -> float:
         if multirun:
             note_job(sweep, folder.name, state, wanted)
         tracking.finish(failed=state is not RunState.COMPLETED)
-        if multirun and state is not RunState.INTERRUPTED:
-            _say_progress(console)
+        _say_progress(console)
         # Trainer and module refer to each other, so a job's images would stay for several jobs.
         gc.collect()
 
 
-def _start_clock(multirun: bool) -> None:
-    if multirun and SweepFolder.clock is not None:
+def _start_clock() -> None:
+    if SweepFolder.clock is not None:
         SweepFolder.clock.start()
 
 
