@@ -71,6 +71,12 @@ def test_runs_csv_has_one_row_a_run_with_the_agreed_columns(study: Study) -> Non
     assert (complete["seconds"] == 2.25).all()
 
 
+def test_the_column_folder_leads_from_the_table_to_the_runs(sweep: Path, study: Study) -> None:
+    out = study.report.parent.parent
+    for name, folder in zip(study.runs["run"], study.runs["folder"], strict=True):
+        assert (out / folder).resolve() == sweep.resolve() / name
+
+
 def test_permuted_labels_are_in_runs_csv_and_nowhere_else(study: Study) -> None:
     permuted = "24-crop-s1-seed0"
     assert permuted in study.runs["run"].tolist()

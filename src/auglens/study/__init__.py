@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Study", "build_study", "check_foreground_threshold", "check_kl_eps"]
+    from auglens.study.saved import Sweep
+
+__all__ = ["Study", "build_study", "check_foreground_threshold", "check_kl_eps", "load_sweep"]
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,22 @@ def build_study(
     from auglens.study.build import build
 
     return build(sweeps, out=out, kl_eps=kl_eps, foreground_threshold=foreground_threshold)
+
+
+def load_sweep(folder: str | Path) -> Sweep:
+    """Read a sweep whose report was built, to go on with its numbers and maps.
+
+    Args:
+        folder: Where ``runs.csv``, ``maps.csv`` and ``report/`` lie: the sweep folder, or the
+            ``out`` folder of its study.
+
+    Raises:
+        auglens.study.load.StudyError: If no report was built there by this version of AugLens;
+            says the command that builds it.
+    """
+    from auglens.study.saved import read_sweep
+
+    return read_sweep(Path(folder))
 
 
 def check_kl_eps(kl_eps: Sequence[float]) -> None:

@@ -9,9 +9,10 @@ import pandas as pd
 from auglens.metrics.threads import one_thread
 from auglens.records.run import RecordError, read_samples
 from auglens.study import Study
+from auglens.study.analyses.tables import ANALYSES, analysis_tables
 from auglens.study.comparison import Comparison, compare_maps
 from auglens.study.conditions import Group, find_groups, is_baseline
-from auglens.study.curves import epochs_to_best, read_histories, summarise_curves
+from auglens.study.curves import convergence, read_histories, summarise_curves
 from auglens.study.evidence import Evidence
 from auglens.study.figure_data import first_seed_runs
 from auglens.study.load import Loaded, load_sweeps
@@ -53,18 +54,21 @@ def build(
         "table1": accuracy_table(groups),
         "metrics": metric_table(groups, alike, kl_eps=kl_eps, nulls=nulls),
         "curves": summarise_curves(histories),
-        "convergence": epochs_to_best(histories),
+        "convergence": convergence(histories),
     }
     trust, unfit = trust_tables(groups, alike)
+    with one_thread():
+        analyses = analysis_tables(groups, alike.frame, {**tables, **trust})
+    further = {**trust, **analyses}
     evidence = [
-        _evidence(group, {**tables, **trust}, alike, loaded, comparison.results, nulls[group.name])
+        _evidence(group, {**tables, **further}, alike, loaded, comparison.results, nulls[group.name])
         for group in groups
     ]
     unread = [*unread, *unfit, *_unread_samples(groups)]
     findings = Findings(
         sweeps=sweeps,
         groups=evidence,
-        tables={**tables, **{name: table for name, table in trust.items() if len(table)}},
+        tables={**tables, **{name: table for name, table in further.items() if len(table)}},
         absences=_absences(loaded, comparison, unread=unread, unlike=unlike),
         **measuring,
     )
@@ -73,7 +77,7 @@ def build(
 
 def _written(findings: Findings, loaded: Loaded, comparison: Comparison, out: Path) -> Study:
     """Write tables and report, and hand both over."""
-    runs, maps = runs_table(loaded), maps_table(comparison.frame)
+    runs, maps = runs_table(loaded, out), maps_table(comparison.frame)
     write_csv(out / "runs.csv", runs)
     write_csv(out / "maps.csv", maps)
     return Study(
@@ -105,7 +109,7 @@ def _evidence(
         curves=_own(tables["curves"], group),
         epochs=_own(tables["convergence"], group),
         settings=_ways(names, comparison),
-        tables={name: _own(tables[name], group) for name in TRUST_COLUMNS},
+        tables={name: _own(tables[name], group) for name in (*TRUST_COLUMNS, *ANALYSES)},
         nulls=nulls,
         results={name: results.get(name, ()) for name in names},
         has_permuted=any(run.permuted for run in loaded.runs),

@@ -13,8 +13,8 @@ from auglens.study.condition_means import (
     say_spread,
     zero_methods,
 )
-from auglens.study.evidence import FLOOR, Evidence, correlate
-from auglens.study.palette import BASELINE
+from auglens.study.evidence import Evidence, correlate
+from auglens.study.palette import BASELINE, FLOOR
 from auglens.study.place_claims import say_background, say_connected
 from auglens.study.statistics.ranks import spearman
 

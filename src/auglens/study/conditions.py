@@ -8,7 +8,7 @@ from auglens.records.identity import digest, group_inputs
 from auglens.study.load import Run
 from auglens.study.palette import BASELINE, condition_label, condition_order
 
-__all__ = ["Condition", "Group", "find_groups", "is_baseline", "labelled_runs"]
+__all__ = ["Condition", "Group", "find_groups", "is_baseline", "labelled_runs", "seeds_of"]
 
 
 @dataclass(frozen=True)
@@ -36,16 +36,36 @@ class Group:
         name: Short hash of what they share.
         conditions: In the order of the report.
         other_batches: Baselines that differ from the group in their batch size only.
+        floor_runs: Baselines with seeds of their own, such as those of ``experiment=floor_order``:
+            they show what order or first weights alone do, and are rows of no condition.
     """
 
     name: str
     conditions: tuple[Condition, ...]
     other_batches: tuple[Condition, ...]
+    floor_runs: tuple[Run, ...] = ()
 
     @property
     def runs(self) -> tuple[Run, ...]:
         """All runs of the group's own conditions."""
         return tuple(run for condition in self.conditions for run in condition.runs)
+
+    @property
+    def baseline(self) -> Condition | None:
+        """The runs of ``none``; None without any."""
+        found = (one for one in self.conditions if all(map(is_baseline, one.runs)))
+        return next(found, None)
+
+    @property
+    def usual(self) -> tuple[Condition, ...]:
+        """Of every augmentation the condition whose strength is nearest to 1; of settings, all."""
+        nearest: dict[str, float] = {}
+        for one in self.conditions:
+            distance = _distance_from_usual(one)
+            nearest[one.augment] = min(distance, nearest.get(one.augment, distance))
+        return tuple(
+            one for one in self.conditions if _distance_from_usual(one) == nearest[one.augment]
+        )
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -58,10 +78,20 @@ class Group:
         return str(self.config["dataset"]["name"])
 
 
+def _distance_from_usual(condition: Condition) -> float:
+    return 0.0 if condition.strength is None else abs(condition.strength - 1)
+
+
 def is_baseline(run: Run) -> bool:
     """Whether a run was trained on the originals only."""
     augment = run.record.inputs["augment"]
     return bool(augment["name"] == BASELINE and augment["copies"] == 0)
+
+
+def seeds_of(run: Run) -> tuple[int, ...]:
+    """Seeds of data, first weights, order and augmentation: runs that agree in them are paired."""
+    seeds = run.record.inputs["seeds"]
+    return tuple(int(seeds[role]) for role in ("data", "init", "order", "augment"))
 
 
 def labelled_runs(groups: Iterable[Group]) -> Iterator[tuple[dict[str, str], Run]]:
@@ -99,7 +129,26 @@ def _family_groups(family: Mapping[str, list[Run]]) -> list[Group]:
     hosts = [name for name, runs in family.items() if not all(map(is_baseline, runs))]
     hosts = hosts or list(family)[:1]
     others = tuple(_other_batches(runs) for name, runs in family.items() if name not in hosts)
-    return [Group(name, _conditions(family[name]), others) for name in hosts]
+    return [_group(name, family[name], others) for name in hosts]
+
+
+def _group(name: str, runs: Sequence[Run], others: tuple[Condition, ...]) -> Group:
+    floors = _floor_runs(runs)
+    own = [run for run in runs if run not in floors]
+    return Group(name, _conditions(own), others, floors)
+
+
+def _floor_runs(runs: Sequence[Run]) -> tuple[Run, ...]:
+    """Baselines whose seeds differ among themselves as those of no augmented run do.
+
+    Where all baselines are such runs there is nothing else that could be the baseline.
+    """
+    augmented = {seeds_of(run) for run in runs if not is_baseline(run)}
+    baselines = [run for run in runs if is_baseline(run)]
+    floors = [
+        run for run in baselines if len(set(seeds_of(run))) > 1 and seeds_of(run) not in augmented
+    ]
+    return tuple(floors) if len(floors) < len(baselines) else ()
 
 
 def _other_batches(runs: Sequence[Run]) -> Condition:

@@ -7,7 +7,7 @@ import pandas as pd
 from auglens.study.conditions import Group, labelled_runs
 from auglens.study.load import Run
 
-__all__ = ["CURVES", "epochs_to_best", "read_histories", "summarise_curves"]
+__all__ = ["CURVES", "convergence", "read_histories", "summarise_curves"]
 
 CURVES = ("train_loss", "val_accuracy")
 SHARE_OF_BEST = 0.95
@@ -43,16 +43,19 @@ def summarise_curves(histories: pd.DataFrame) -> pd.DataFrame:
     return summary.reset_index()
 
 
-def epochs_to_best(histories: pd.DataFrame) -> pd.DataFrame:
-    """Epochs until a run first has 95 % of its own best validation accuracy.
+def convergence(histories: pd.DataFrame) -> pd.DataFrame:
+    """How fast a run learned.
 
     Returns:
-        One row a run: ``group, label, run, epochs``.
+        One row a run: ``group, label, run``; ``epochs`` until it first has 95 % of its own best
+        validation accuracy; ``mean_val_accuracy`` over all epochs, the area under its curve.
     """
     best = histories.groupby("run")["val_accuracy"].transform("max")
     reached = histories[histories["val_accuracy"] >= SHARE_OF_BEST * best]
-    first = reached.groupby(["group", "label", "run"], sort=False)["epoch"].min()
-    return first.rename("epochs").reset_index()
+    place = ["group", "label", "run"]
+    first = reached.groupby(place, sort=False)["epoch"].min().rename("epochs")
+    area = histories.groupby(place, sort=False)["val_accuracy"].mean().rename("mean_val_accuracy")
+    return pd.concat([first, area], axis=1).reset_index()
 
 
 def _read_history(run: Run) -> pd.DataFrame:

@@ -10,12 +10,10 @@ from auglens.study.conditions import Group
 from auglens.study.figure_data import correlation_points
 from auglens.study.measured import Results
 from auglens.study.methods import ordered_methods
-from auglens.study.palette import BASELINE
+from auglens.study.palette import BASELINE, FLOOR
 from auglens.study.statistics.ranks import RankCorrelation, spearman
 
-__all__ = ["FLOOR", "Evidence", "correlate"]
-
-FLOOR = "duplicate"
+__all__ = ["Evidence", "correlate"]
 
 
 @dataclass(frozen=True)

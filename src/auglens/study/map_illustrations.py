@@ -6,7 +6,7 @@ import numpy as np
 
 from auglens.records.run import RecordError
 from auglens.study import figures, mosaics
-from auglens.study.evidence import FLOOR, Evidence, correlate
+from auglens.study.evidence import Evidence, correlate
 from auglens.study.figure_data import (
     condition_styles,
     distributions,
@@ -16,6 +16,7 @@ from auglens.study.figure_data import (
 )
 from auglens.study.illustrations import Illustration, finish, say_seeds
 from auglens.study.method_settings import describe_settings
+from auglens.study.palette import FLOOR
 
 __all__ = ["illustrate_maps"]
 

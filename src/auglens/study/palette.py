@@ -3,6 +3,8 @@
 import hashlib
 
 __all__ = [
+    "BASELINE",
+    "FLOOR",
     "REPORT_ORDER",
     "condition_label",
     "condition_order",
@@ -41,6 +43,8 @@ METHOD_COLOURS = {
 MARKERS = "osD^v<>PXdph8"
 REPORT_ORDER = ("scale", "crop", "distort", "blur", "erase", "duplicate")
 BASELINE = "none"
+# Untouched copies: the same images in another order.
+FLOOR = "duplicate"
 LINE_STYLES = ("-", "--", "-.", ":")
 
 

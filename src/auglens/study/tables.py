@@ -1,5 +1,6 @@
 """Tables of runs, accuracies, maps and measures. Reads no files and draws nothing."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ RUNS_COLUMNS = {
     "test_balanced_accuracy": "Float64",
     "seconds": "Float64",
     "error": "str",
+    "folder": "str",
 }
 LEADING_COLUMNS = (
     *("run", "augment", "strength", "seed", "method", "probe_id", "label", "prediction"),
@@ -70,9 +72,14 @@ POSTER = {
 }
 
 
-def runs_table(loaded: Loaded) -> pd.DataFrame:
-    """One row a run, finished or not, in the order of the folders."""
-    rows = [_run_row(entry) for entry in loaded.entries]
+def runs_table(loaded: Loaded, out: Path) -> pd.DataFrame:
+    """One row a run, finished or not, in the order of the folders.
+
+    Args:
+        loaded: The runs.
+        out: Where the table will lie; its column ``folder`` leads from there to each run.
+    """
+    rows = [{**_run_row(entry), "folder": _way(out, entry.folder)} for entry in loaded.entries]
     frame = pd.DataFrame(rows, columns=list(RUNS_COLUMNS), dtype=object)
     return frame.astype(RUNS_COLUMNS)
 
@@ -134,6 +141,10 @@ def similarity_means(
         values = {measure: float(maps[measure].mean()) for measure in similarities}
         means.setdefault(folders[str(name)], {})[str(method)] = values
     return means
+
+
+def _way(start: Path, folder: Path) -> str:
+    return Path(os.path.relpath(folder.resolve(), start.resolve())).as_posix()
 
 
 def _run_row(entry: Run | Unfinished) -> dict[str, Any]:

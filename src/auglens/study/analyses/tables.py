@@ -1,0 +1,149 @@
+"""All analyses of all comparison groups as tables, one pass over the maps of each method."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from auglens.study.analyses.classes import class_accuracy_table, class_map_table
+from auglens.study.analyses.differences import (
+    difference_tables,
+    friedman_table,
+    interval_table,
+    run_values,
+)
+from auglens.study.analyses.map_similarity import (
+    PAIRWISE,
+    GroupMaps,
+    MapSimilarity,
+    map_similarity,
+    read_group_maps,
+)
+from auglens.study.analyses.shifts import floor_rows, shift_rows
+from auglens.study.analyses.strengths import (
+    StrengthDesign,
+    association_rows,
+    incremental_row,
+    repeated_rows,
+    shift_trend_rows,
+    strength_design,
+    trend_rows,
+)
+from auglens.study.analyses.variation import (
+    classifier_row,
+    consensus_rows,
+    permanova_row,
+    scaling_rows,
+)
+from auglens.study.conditions import Group
+from auglens.study.methods import NULL_METHODS, ordered_methods
+
+__all__ = ["ANALYSES", "analysis_tables"]
+
+ANALYSES = (
+    *("accuracy_intervals", "differences", "friedman", "class_accuracy", "class_maps"),
+    *("floors", "shifts", "permanova", "classifier", "scaling", "consensus"),
+    *("strength_trends", "shift_trends", "associations", "incremental", "repeated_measures"),
+)
+"""Names of all tables."""
+
+Rows = Iterable[Mapping[str, object]]
+Tables = Mapping[str, pd.DataFrame]
+
+
+def analysis_tables(
+    groups: Sequence[Group], maps: pd.DataFrame, tables: Tables
+) -> dict[str, pd.DataFrame]:
+    """Every table of :data:`ANALYSES`, with a column ``group``; those without rows are empty.
+
+    Args:
+        groups: Comparison groups.
+        maps: The frame of the measured maps.
+        tables: ``convergence`` and ``affinity_diversity`` of the same groups.
+    """
+    found: dict[str, list[pd.DataFrame]] = {name: [] for name in ANALYSES}
+    for group in groups:
+        for name, table in _group_tables(group, maps, tables):
+            if len(table):
+                found[name].append(table)
+    return {
+        name: pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["group"])
+        for name, parts in found.items()
+    }
+
+
+def _group_tables(
+    group: Group, maps: pd.DataFrame, tables: Tables
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    values = run_values(group, maps, tables["convergence"])
+    yield "accuracy_intervals", interval_table(group)
+    yield "differences", difference_tables(group, values)
+    yield "friedman", friedman_table(group, values["test_accuracy", ""])
+    yield "class_accuracy", class_accuracy_table(group)
+    yield "class_maps", class_map_table(group, maps)
+    for method in _methods(group, maps):
+        rows = _method_rows(group, method, values, tables["affinity_diversity"])
+        for name, content in rows:
+            placed = [{"group": group.name, "method": method, **row} for row in content]
+            yield name, pd.DataFrame(placed)
+
+
+def _methods(group: Group, maps: pd.DataFrame) -> list[str]:
+    """Methods that explain and have maps in the group."""
+    if maps.empty:
+        return []
+    own = maps[maps["run"].isin([run.name for run in group.runs])]
+    configured = list(group.config["saliency"]["methods"])
+    ordered = ordered_methods(own["method"].unique(), configured)
+    return [method for method in ordered if method not in NULL_METHODS]
+
+
+def _method_rows(
+    group: Group, method: str, values: Mapping[tuple[str, str], Any], affinity: pd.DataFrame
+) -> Iterator[tuple[str, Rows]]:
+    own = read_group_maps(group, method)
+    consensus = list(consensus_rows(group, own))
+    yield "consensus", consensus
+    design = strength_design(group)
+    cross: dict[str, MapSimilarity] = {}
+    if len(own.runs) > 1:
+        cross = {measure: map_similarity(group, own, measure) for measure in PAIRWISE}
+        yield from _cross_seed_rows(group, own, cross)
+    yield "repeated_measures", repeated_rows(group, values, method)
+    if design is not None:
+        similarities = {measure: values[measure, method] for measure in ("cc", "kl")}
+        of_run = {str(row["run"]): float(str(row["consensus"])) for row in consensus}
+        similarities["consensus"] = pd.Series(of_run, dtype=float)
+        yield "strength_trends", trend_rows(design, values["cc", method])
+        yield "associations", association_rows(design, similarities, values)
+        yield from _design_rows(design, group, own, cross, values, affinity)
+
+
+def _cross_seed_rows(
+    group: Group, own: GroupMaps, cross: Mapping[str, MapSimilarity]
+) -> Iterator[tuple[str, Rows]]:
+    for measure, similarity in cross.items():
+        measured = {"measure": measure}
+        yield "floors", [{**measured, **row} for row in floor_rows(group, own, similarity)]
+        shifts = shift_rows(group, own, similarity, measure)
+        yield "shifts", [{**measured, **row} for row in shifts]
+    for name, row in (
+        ("permanova", permanova_row(group, own, cross["cc"])),
+        ("classifier", classifier_row(group, own)),
+    ):
+        yield name, [] if row is None else [row]
+    yield "scaling", scaling_rows(group, own, cross["cc"])
+
+
+def _design_rows(
+    design: StrengthDesign,
+    group: Group,
+    own: GroupMaps,
+    cross: Mapping[str, MapSimilarity],
+    values: Mapping[tuple[str, str], Any],
+    affinity: pd.DataFrame,
+) -> Iterator[tuple[str, Rows]]:
+    if cross:
+        yield "shift_trends", shift_trend_rows(design, group, own, cross["cc"])
+    row = incremental_row(design, values, own.method, affinity)
+    yield "incremental", [] if row is None else [row]
