@@ -31,7 +31,7 @@ from auglens.study.trust_illustrations import (
     illustrate_perturbation,
     illustrate_sanity,
 )
-from auglens.study.verdicts import FAILS, PASSES, UNTOLD, judge_methods, word
+from auglens.study.randomization_verdicts import FAILS, PASSES, UNTOLD, judge_methods, word
 
 __all__ = ["TrustSection", "describe_trust", "sections_of_trust"]
 

@@ -114,7 +114,8 @@ def curve_association(
     It needs no independence of strengths, only of augmentations.
 
     The residuals of the augmentations sum to 0 at each strength, so their correlations are not
-    quite independent; the intervals are therefore a description, and the test is the permutation.
+    quite independent: simulated intervals of five augmentations miss a true 0 in nearly 10 % of
+    cases, of eight in 6 %. They are a description; the permutation is the test.
 
     Args:
         similarity: Seed-averaged, shape ``(A, K)``; strengths in one order for all.

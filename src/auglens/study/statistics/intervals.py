@@ -135,7 +135,7 @@ def bca_coverage(n: int) -> float:
     for _ in range(NUM_COVERAGE_CHUNKS):
         samples = rng.normal(size=(COVERAGE_CHUNK, n))
         low, high = _bca_ends(samples, rng, NUM_COVERAGE_RESAMPLES)
-        covered += np.count_nonzero((low <= 0) & (high >= 0))
+        covered += int(np.count_nonzero((low <= 0) & (high >= 0)))
     return covered / (NUM_COVERAGE_CHUNKS * COVERAGE_CHUNK)
 
 

@@ -172,7 +172,7 @@ def power_of_paired_t(difference: float, sd: float, n: int, alpha: float) -> flo
     noncentrality = n * (difference / sd) ** 2
     if noncentrality == 0:
         return alpha
-    critical = stats.t.isf(alpha, n - 1) ** 2
+    critical = stats.t.isf(alpha / 2, n - 1) ** 2
     return float(stats.ncf.sf(critical, 1, n - 1, noncentrality))
 
 

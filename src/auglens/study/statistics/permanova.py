@@ -125,13 +125,15 @@ class _Design:
         indicators, block_columns = _indicators(groups), _indicators(blocks)
         # The blocks' columns span the constant, so this centres too.
         remove = np.eye(len(squares)) - block_columns @ np.linalg.pinv(block_columns)
-        after = remove @ indicators
-        dof = int(np.linalg.matrix_rank(after))
+        cross = indicators.T @ remove @ indicators
+        # Counts, so that what is left of a zero is far below any true eigenvalue.
+        inverse = np.linalg.pinv(cross, rcond=TIE, hermitian=True)
+        dof = round(float(np.trace(inverse @ cross)))
         return cls(
             left=remove @ (-squares / 2) @ remove,
             indicators=indicators,
             blocks=block_columns.argmax(axis=1),
-            precision=np.asarray(np.linalg.pinv(after.T @ after, hermitian=True), np.float64),
+            precision=np.asarray(inverse, np.float64),
             dof=dof,
             dof_left=len(squares) - block_columns.shape[1] - dof,
         )

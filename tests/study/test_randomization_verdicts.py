@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from auglens.study.verdicts import judge_methods
+from auglens.study.randomization_verdicts import judge_methods
 
 
 def planted(*intervals: tuple[float, float], mode: str = "absolute") -> pd.DataFrame:
