@@ -60,10 +60,8 @@ def class_map_table(group: Group, maps: pd.DataFrame) -> pd.DataFrame:
     )
     by_run = keyed.groupby(["condition", "method", "class", "run"], sort=False)[[*MAP_MEASURES]]
     grouped = by_run.mean().groupby(level=["condition", "method", "class"], sort=False)
-    table = grouped.agg(["mean", "std"])
-    table.columns = pd.Index(
-        [f"{measure}_{'sd' if how == 'std' else how}" for measure, how in table.columns]
-    )
+    table = grouped.agg(["mean", "std"]).rename(columns={"std": "sd"}, level=1)
+    table.columns = table.columns.map("_".join)
     table = table.reset_index().rename(columns={"condition": "label"})
     table.insert(0, "group", group.name)
     return table

@@ -10,6 +10,7 @@ from auglens.study.analyses.pairing import paired_runs, rng_for, seed_grid, test
 from auglens.study.conditions import Condition, Group
 from auglens.study.palette import FLOOR
 from auglens.study.statistics.correction import holm
+from auglens.study.statistics.equivalence import equivalence
 from auglens.study.statistics.intervals import (
     bca_coverage,
     bca_interval,
@@ -19,17 +20,29 @@ from auglens.study.statistics.intervals import (
 from auglens.study.statistics.paired import paired_difference
 from auglens.study.statistics.ranks import friedman
 
-__all__ = ["DIFFERENCES", "difference_tables", "friedman_table", "interval_table", "run_values"]
+__all__ = [
+    "AUGMENTED",
+    "DIFFERENCES",
+    "ENTROPY_BOUND_NATS",
+    "contrast_rows",
+    "difference_tables",
+    "friedman_table",
+    "interval_table",
+    "run_values",
+]
 
 NUM_RESAMPLES = 9999
 # Of each map measure the mean over a run's query images is compared.
 MAP_MEASURES = ("entropy", "entropy_histogram")
 SIMILARITIES = ("cc", "kl")
+# Differences of mean entropy that are called none: 5 % of the effective area.
+ENTROPY_BOUND_NATS = 0.05
+AUGMENTED = "mean of the augmentations"
 PLACE = ("group", "label", "augment", "measure", "method", "against")
 DIFFERENCES = (
     *PLACE,
     *("n", "mean", "sd", "low", "high", "t", "p", "p_holm", "p_sign_flip", "p_sign_flip_holm"),
-    *("d_z", "improvement", "smallest", "tested"),
+    *("d_z", "improvement", "smallest", "equivalence_p", "tested"),
 )
 
 Values = Mapping[tuple[str, str], pd.Series]
@@ -69,7 +82,8 @@ def difference_tables(group: Group, values: Values) -> pd.DataFrame:
     Similarity to the baseline is compared with that of ``duplicate``: both are of one seed.
 
     Returns:
-        Columns :data:`DIFFERENCES`.
+        Columns :data:`DIFFERENCES`; ``equivalence_p`` is that of two one-sided tests against
+        :data:`ENTROPY_BOUND_NATS`, for entropy alone.
     """
     floor = next((one for one in group.conditions if one.augment == FLOOR), None)
     tables = [pd.DataFrame(columns=list(DIFFERENCES))]
@@ -79,6 +93,28 @@ def difference_tables(group: Group, values: Values) -> pd.DataFrame:
             rows = _differences(group, against, by_run, measure=measure, method=method)
             tables.append(pd.DataFrame(rows, columns=list(DIFFERENCES)))
     return pd.concat([one for one in tables if len(one)] or tables, ignore_index=True)
+
+
+def contrast_rows(group: Group, values: Values) -> list[dict[str, object]]:
+    """The comparisons that claims about one augmentation, or about all together, are made of.
+
+    Cropping against every other training set in test accuracy, distortion against every other in
+    epochs to 95 % of the best validation accuracy, and the mean of all augmentations of a seed
+    against its baseline in these epochs. Untouched copies are a control and in none of them.
+
+    Returns:
+        The fields of a paired difference with ``p_greater``, one-sided.
+    """
+    rows = []
+    for augment, measure in (("crop", "test_accuracy"), ("distort", "epochs")):
+        own = next((one for one in group.usual if one.augment == augment), None)
+        if own is None:
+            continue
+        others = [one for one in group.usual if one is not own and one.augment != FLOOR]
+        for other in others:
+            place = {"label": augment, "against": other.label, "measure": measure}
+            rows.append({**place, **_one_sided(_difference(own, other, values[measure, ""]))})
+    return [*rows, *_augmented_against_baseline(group, values["epochs", ""])]
 
 
 def interval_table(group: Group) -> pd.DataFrame:
@@ -108,7 +144,7 @@ def interval_table(group: Group) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def friedman_table(group: Group, accuracies: Mapping[str, float]) -> pd.DataFrame:
+def friedman_table(group: Group, accuracies: pd.Series) -> pd.DataFrame:
     """Friedman's test of test accuracy over all conditions of usual strength, seeds as blocks.
 
     Returns:
@@ -147,12 +183,31 @@ def _differences(
     return rows
 
 
+def _augmented_against_baseline(group: Group, epochs: pd.Series) -> list[dict[str, object]]:
+    family = tested_conditions(group)
+    if group.baseline is None or not family:
+        return []
+    blocks = seed_grid([*family, group.baseline], epochs)
+    found = paired_difference(blocks[:, :-1].mean(axis=1), blocks[:, -1], rng=rng_for("augmented"))
+    place = {"label": AUGMENTED, "against": group.baseline.label, "measure": "epochs"}
+    return [{**place, **_one_sided(asdict(found))}]
+
+
+def _one_sided(found: Mapping[str, float]) -> dict[str, float]:
+    half = found["p"] / 2
+    return {**found, "p_greater": half if found["mean"] > 0 else 1 - half}
+
+
 def _difference(condition: Condition, against: Condition, values: pd.Series) -> dict[str, float]:
     pairs = paired_runs(condition, against)
     first, second = (
         [float(values.get(pair[side].name, np.nan)) for pair in pairs] for side in (0, 1)
     )
-    return asdict(paired_difference(first, second, rng=rng_for("difference", condition.label)))
+    found = asdict(paired_difference(first, second, rng=rng_for("difference", condition.label)))
+    if values.name == "entropy":
+        same = equivalence(np.subtract(first, second), bound=ENTROPY_BOUND_NATS)
+        found["equivalence_p"] = same.p
+    return found
 
 
 def _corrected(found: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:

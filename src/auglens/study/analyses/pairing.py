@@ -1,7 +1,7 @@
 """Which runs belong together: those of one seed, and the augmentations that are tested together."""
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -33,9 +33,7 @@ def tested_conditions(group: Group) -> list[Condition]:
     return [one for one in group.usual if one.augment not in (BASELINE, FLOOR)]
 
 
-def seed_grid(
-    conditions: Sequence[Condition], values: Mapping[str, float] | pd.Series
-) -> NDArray[np.float64]:
+def seed_grid(conditions: Sequence[Condition], values: pd.Series) -> NDArray[np.float64]:
     """One value a run, ``(seeds, conditions)``, of the seeds that all conditions have.
 
     Args:

@@ -44,7 +44,7 @@ def floor_rows(group: Group, own: GroupMaps, similarity: MapSimilarity) -> Itera
             pairs[DUPLICATE] += paired_runs(own.of(condition), baseline)
     for first, second in combinations([*floors, *baseline.runs], 2):
         name = _what_differs(first, second)
-        if name and (name != ALL or first not in floors and second not in floors):
+        if name and (name != ALL or (first not in floors and second not in floors)):
             pairs[name].append((first, second))
     for name, found in pairs.items():
         if found:

@@ -1,17 +1,20 @@
 """All analyses of all comparison groups as tables, one pass over the maps of each method."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import pandas as pd
 
 from auglens.study.analyses.classes import class_accuracy_table, class_map_table
 from auglens.study.analyses.differences import (
+    contrast_rows,
     difference_tables,
     friedman_table,
     interval_table,
     run_values,
 )
+from auglens.study.analyses.levels import diagonal_row, level_rows
 from auglens.study.analyses.map_similarity import (
     PAIRWISE,
     GroupMaps,
@@ -41,7 +44,8 @@ from auglens.study.methods import NULL_METHODS, ordered_methods
 __all__ = ["ANALYSES", "analysis_tables"]
 
 ANALYSES = (
-    *("accuracy_intervals", "differences", "friedman", "class_accuracy", "class_maps"),
+    *("accuracy_intervals", "differences", "contrasts", "friedman"),
+    *("class_accuracy", "class_maps", "levels", "equivariance_diagonal"),
     *("floors", "shifts", "permanova", "classifier", "scaling", "consensus"),
     *("strength_trends", "shift_trends", "associations", "incremental", "repeated_measures"),
 )
@@ -52,18 +56,22 @@ Tables = Mapping[str, pd.DataFrame]
 
 
 def analysis_tables(
-    groups: Sequence[Group], maps: pd.DataFrame, tables: Tables
+    groups: Sequence[Group],
+    maps: pd.DataFrame,
+    tables: Tables,
+    nulls: Mapping[str, Mapping[str, float]],
 ) -> dict[str, pd.DataFrame]:
     """Every table of :data:`ANALYSES`, with a column ``group``; those without rows are empty.
 
     Args:
         groups: Comparison groups.
         maps: The frame of the measured maps.
-        tables: ``convergence`` and ``affinity_diversity`` of the same groups.
+        tables: ``convergence``, ``affinity_diversity`` and ``equivariance`` of the same groups.
+        nulls: What unrelated maps score, by group and measure.
     """
     found: dict[str, list[pd.DataFrame]] = {name: [] for name in ANALYSES}
     for group in groups:
-        for name, table in _group_tables(group, maps, tables):
+        for name, table in _group_tables(group, maps, tables, nulls[group.name]):
             if len(table):
                 found[name].append(table)
     return {
@@ -73,16 +81,23 @@ def analysis_tables(
 
 
 def _group_tables(
-    group: Group, maps: pd.DataFrame, tables: Tables
+    group: Group, maps: pd.DataFrame, tables: Tables, nulls: Mapping[str, float]
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     values = run_values(group, maps, tables["convergence"])
     yield "accuracy_intervals", interval_table(group)
     yield "differences", difference_tables(group, values)
+    contrasts = pd.DataFrame(contrast_rows(group, values))
+    yield "contrasts", contrasts.assign(group=group.name)
     yield "friedman", friedman_table(group, values["test_accuracy", ""])
     yield "class_accuracy", class_accuracy_table(group)
     yield "class_maps", class_map_table(group, maps)
     for method in _methods(group, maps):
-        rows = _method_rows(group, method, values, tables["affinity_diversity"])
+        diagonal = diagonal_row(group, tables["equivariance"], method)
+        rows = chain(
+            [("levels", level_rows(group, maps, method, nulls))],
+            [("equivariance_diagonal", [] if diagonal is None else [diagonal])],
+            _method_rows(group, method, values, tables["affinity_diversity"]),
+        )
         for name, content in rows:
             placed = [{"group": group.name, "method": method, **row} for row in content]
             yield name, pd.DataFrame(placed)

@@ -143,7 +143,9 @@ def _normalised(maps: NDArray[np.float32]) -> NDArray[np.float64]:
     """Each map divided by its sum of magnitudes; an undefined one adds nothing."""
     values = np.nan_to_num(maps.astype(np.float64), posinf=0, neginf=0)
     sums = np.abs(values).sum(axis=(1, 2), keepdims=True)
-    return np.divide(values, sums, out=np.zeros_like(values), where=sums > 0)
+    normalised: NDArray[np.float64] = np.zeros_like(values)
+    np.divide(values, sums, out=normalised, where=sums > 0)
+    return normalised
 
 
 def _design(

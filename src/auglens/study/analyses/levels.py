@@ -1,0 +1,98 @@
+"""Measures of single networks against a fixed level, and the diagonal of equivariance."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from auglens.metrics.catalogue import MEASURES
+from auglens.study.analyses.pairing import rng_for, seed_grid, tested_conditions
+from auglens.study.conditions import Group
+from auglens.study.palette import FLOOR
+from auglens.study.statistics.intervals import mean_interval
+from auglens.study.statistics.paired import paired_difference
+
+__all__ = ["diagonal_row", "level_rows"]
+
+# Above these the heat is on the foreground, and hangs together.
+LEVELS = ("foreground_auc", "foreground_auc_inner", "largest_component_share")
+
+Row = dict[str, object]
+
+
+def level_rows(
+    group: Group, maps: pd.DataFrame, method: str, nulls: Mapping[str, float]
+) -> Iterator[Row]:
+    """Whether a measure of the maps lies above its null, for every network of usual strength.
+
+    Args:
+        group: The comparison group.
+        maps: Rows of :attr:`Comparison.frame`.
+        method: Saliency method.
+        nulls: What unrelated maps score, by measure.
+
+    Yields:
+        ``measure``, ``label``, n seeds, mean of the runs' means, 95 % t-interval, ``null`` and
+        the one-sided p of a t-test against it.
+    """
+    for measure in LEVELS:
+        declared = MEASURES[measure].null
+        null = nulls.get(measure, np.nan) if isinstance(declared, str) else float(declared or 0)
+        for condition in group.usual:
+            names = [run.name for run in condition.runs]
+            own = maps[(maps["method"] == method) & maps["run"].isin(names)]
+            means = own.groupby("run")[measure].mean().dropna()
+            found = mean_interval(means)
+            if condition.augment == FLOOR or found.n == 0:
+                continue
+            test = stats.ttest_1samp(means, null, alternative="greater") if found.n > 1 else None
+            p = np.nan if test is None else float(test.pvalue)
+            yield {
+                "measure": measure,
+                "label": condition.label,
+                "n": found.n,
+                "mean": found.mean,
+                "low": found.low,
+                "high": found.high,
+                "null": null,
+                "p_greater": p,
+            }
+
+
+def diagonal_row(group: Group, equivariance: pd.DataFrame, method: str) -> Row | None:
+    """Whether networks are more equivariant to the augmentation they were trained with.
+
+    Every row and column of the matrix weighs the same on the diagonal and beside it, so that an
+    augmentation that is easy for all networks, or a network that is stable under all, adds
+    nothing.
+
+    Args:
+        group: The comparison group.
+        equivariance: The table of that name.
+        method: Saliency method.
+
+    Returns:
+        Means on and beside the diagonal and their difference, paired by seed; None where the
+        matrix has holes or fewer than two augmentations.
+    """
+    family = tested_conditions(group)
+    own = equivariance[equivariance["method"] == method]
+    names = [one.augment for one in family]
+    tested = [name for name in names if name in set(own["augment"])]
+    if len(family) < 2 or tested != names:
+        return None
+    columns = [
+        seed_grid(family, own[own["augment"] == name].set_index("run")["map"]) for name in names
+    ]
+    matrices = np.stack(columns, axis=2)
+    on = np.eye(len(names), dtype=bool)
+    inside, outside = matrices[:, on].mean(axis=1), matrices[:, ~on].mean(axis=1)
+    if not np.isfinite(inside).all() or not len(inside):
+        return None
+    found = paired_difference(inside, outside, rng=rng_for("diagonal", method))
+    return {
+        "inside": float(inside.mean()),
+        "outside": float(outside.mean()),
+        **{name: getattr(found, name) for name in ("n", "mean", "low", "high", "p", "p_sign_flip")},
+    }

@@ -1,0 +1,49 @@
+"""Picks the rows of analysis tables that verdicts rest on. Judges nothing."""
+
+from typing import Any
+
+import pandas as pd
+
+from auglens.study.evidence import Evidence
+
+__all__ = ["first_of", "listed", "points", "rows_of", "smallest_of"]
+
+
+def rows_of(evidence: Evidence, table: str, **where: object) -> pd.DataFrame:
+    """Rows of a table whose columns have the given values; empty where the table is."""
+    found = evidence.tables[table]
+    for column, value in where.items():
+        if column not in found:
+            return found.iloc[:0]
+        found = found[found[column] == value]
+    return found
+
+
+def first_of(rows: pd.DataFrame) -> dict[str, Any]:
+    """The first row as a mapping from columns to values."""
+    return dict(rows.iloc[0])
+
+
+def smallest_of(rows: pd.DataFrame, column: str) -> dict[str, Any]:
+    """The row with the smallest value of a column."""
+    return first_of(rows.sort_values(column, kind="stable"))
+
+
+def listed(names: list[str]) -> str:
+    """Names with commas and a last ``and``.
+
+    >>> listed(["crop"]), listed(["crop", "blur", "none"])
+    ('crop', 'crop, blur and none')
+    """
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def points(fraction: float) -> str:
+    """A difference of accuracies in percentage points, with its sign.
+
+    >>> points(0.0812), points(-0.0049)
+    ('+8.1 points', '-0.5 points')
+    """
+    return f"{round(100 * fraction, 1) + 0.0:+.1f} points"
