@@ -18,6 +18,7 @@ COMPOSITION = {
     "explain",
     "explainer",
     "job",
+    "loaded_run",
     "module",
     "progress",
     "provenance",
@@ -40,7 +41,14 @@ STUDY_MAY_USE = (
 ONE_HOME = {
     "captum": "saliency",
     "hydra": ("components", "job", "settings", "sweep"),
-    "omegaconf": ("explain", "job", "settings", "study/__main__", "sweep"),
+    "omegaconf": (
+        "explain",
+        "job",
+        "settings",
+        "study/__main__",
+        "study/rebuilding",
+        "sweep",
+    ),
     "wandb": "tracking",
     "mlxtend": "datasets",
     "pandas": "study",

@@ -19,7 +19,9 @@ from auglens.settings import compose_settings
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-__all__ = ["main"]
+    from auglens.loaded_run import LoadedRun
+
+__all__ = ["load_run", "main"]
 
 KEYS = ("sweep", "saliency", "measures", "trust", "data_dir", "figures")
 
@@ -40,6 +42,22 @@ def main(overrides: Sequence[str]) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     return _explain(sweep, config)
+
+
+def load_run(folder: str | Path, trust: Sequence[str] = ()) -> "LoadedRun":
+    """Read a finished run, to go on with its network, images and maps.
+
+    Args:
+        folder: The run folder.
+        trust: Modules, or whole names of classes, that the record may build beside the classes of
+            AugLens and torchvision.
+
+    Raises:
+        auglens.records.run.RecordError: If the folder holds no valid record.
+    """
+    from auglens.loaded_run import read_run
+
+    return read_run(Path(folder), trust=trust)
 
 
 def _checked_sweep(config: "DictConfig") -> Path:

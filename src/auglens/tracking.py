@@ -3,6 +3,7 @@
 import logging
 import netrc
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -39,6 +40,8 @@ __all__ = [
 
 MODES = ("online", "offline", "disabled")
 DEFAULT_HOST = "https://api.wandb.ai"
+# W&B cuts longer tables off.
+MOST_ROWS = 10_000
 
 log = logging.getLogger(__name__)
 
@@ -256,14 +259,36 @@ def _similarity_summary(
 def _log_study(run: Any, study: "Study") -> None:  # noqa: ANN401 - a wandb run
     import wandb
 
-    figures = sorted((study.report.parent / "figures").glob("*.png"))
+    from auglens.study import load_sweep
+
+    report = study.report.parent
+    frames = {"runs": study.runs, **load_sweep(report.parent).tables}
+    long = {name: len(frame) for name, frame in frames.items() if len(frame) > MOST_ROWS}
     tables = {
         f"tables/{name}": wandb.Table(dataframe=frame.astype(object).where(frame.notna(), None))
-        for name, frame in (("runs", study.runs), ("table1", study.table1))
+        for name, frame in frames.items()
+        if name not in long and len(frame.columns)
     }
+    figures = sorted((report / "figures").glob("*.png"))
     images = {f"figures/{path.stem}": wandb.Image(str(path)) for path in figures}
-    report = wandb.Html(study.report.read_text(encoding="utf-8"), inject=False)
-    run.log({**tables, **images, "report": report})
+    page = wandb.Html(study.report.read_text(encoding="utf-8"), inject=False)
+    run.log({**tables, **images, "report": page})
+    if long:
+        left_out = ", ".join(f"{name} ({count} rows)" for name, count in long.items())
+        run.summary["tables_left_out"] = left_out
+    run.log_artifact(_report_artifact(run.name, report))
+
+
+def _report_artifact(name: str, report: Path) -> Any:  # noqa: ANN401 - a wandb artifact
+    """The report as files: the page, its tables and its summary."""
+    import wandb
+
+    # W&B takes letters, digits, "_", "-" and "." only.
+    artifact = wandb.Artifact(re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII), type="report")
+    tables = sorted((report / "tables").glob("*.csv"))
+    for path in (report / "report.html", report / "summary.json", *tables):
+        artifact.add_file(str(path), name=path.relative_to(report).as_posix())
+    return artifact
 
 
 def _uses_wandb(folder: Path) -> bool:

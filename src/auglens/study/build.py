@@ -58,10 +58,12 @@ def build(
     }
     trust, unfit = trust_tables(groups, alike)
     with one_thread():
-        analyses = analysis_tables(groups, alike.frame, {**tables, **trust})
+        analyses = analysis_tables(groups, alike.frame, {**tables, **trust}, nulls)
     further = {**trust, **analyses}
     evidence = [
-        _evidence(group, {**tables, **further}, alike, loaded, comparison.results, nulls[group.name])
+        _evidence(
+            group, {**tables, **further}, alike, loaded, comparison.results, nulls[group.name]
+        )
         for group in groups
     ]
     unread = [*unread, *unfit, *_unread_samples(groups)]

@@ -1,4 +1,4 @@
-"""What the poster's eight claims look like in these runs: sentences about numbers, no tests."""
+"""What the poster's eight claims look like in these runs: sentences about numbers, beside the tests."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -204,8 +204,7 @@ def _needed(critical: float | None) -> str:
 
 
 def _entropy(evidence: Evidence) -> tuple[str, tuple[str, ...]]:
-    note = "No test of equality was made."
-    return _by_method(evidence, _entropy_of, otherwise="there are no maps.", note=note)
+    return _by_method(evidence, _entropy_of, otherwise="there are no maps.")
 
 
 def _entropy_of(evidence: Evidence, method: str) -> str:

@@ -6,18 +6,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from auglens.records.run import read_map, read_probe, read_samples
+from auglens.records.run import Probe, read_map, read_probe, read_samples
+from auglens.study.analyses.shifts import ORDER
 from auglens.study.conditions import Condition, Group
-from auglens.study.figures import Distribution, Style
+from auglens.study.figures import Distribution, Floor, Style
 from auglens.study.load import Run
 from auglens.study.mosaics import SaliencyPanels, TrainingSample
+from auglens.study.palette import FLOOR
 
 __all__ = [
     "condition_styles",
     "correlation_points",
     "distributions",
+    "dose_points",
+    "first_of_each_class",
     "first_runs_with_maps",
     "first_seed_runs",
+    "order_floor",
     "saliency_panels",
     "seed_of",
     "training_sample",
@@ -25,13 +30,18 @@ __all__ = [
 
 MOST_QUERY_IMAGES = 10
 NO_COPIES = "original"
+COPIES = (
+    "models trained on untouched copies (duplicate), which differ from the baseline in the order "
+    "of the images only"
+)
+ORDERS = "baselines that differ from each other in the order of the images only"
 
 
-def condition_styles(group: Group) -> dict[str, Style]:
-    """How each condition of a group looks, in the order of the report."""
+def condition_styles(conditions: Sequence[Condition]) -> dict[str, Style]:
+    """How each of some conditions looks, in their order; its line tells it from its like there."""
     seen: dict[str, int] = {}
     styles = {}
-    for condition in group.conditions:
+    for condition in conditions:
         rank = seen.get(condition.augment, 0)
         seen[condition.augment] = rank + 1
         styles[condition.label] = Style.of(condition.augment, rank)
@@ -56,6 +66,60 @@ def distributions(
             means = own.groupby("run")[measure].mean().dropna().to_numpy(np.float64)
             shown[condition.label] = Distribution(values[np.isfinite(values)], means)
     return shown
+
+
+def order_floor(
+    maps: pd.DataFrame, group: Group, floors: pd.DataFrame, measure: str
+) -> Floor | None:
+    """What the order of the images alone does to maps of one seed; None where no run shows it.
+
+    Untouched copies against the baseline; without them baselines of one set of images and first
+    weights. No other pairing's floor stands in.
+
+    Args:
+        maps: Rows of one method.
+        group: The group.
+        floors: Rows of the same method of the table ``floors``; may be without columns.
+        measure: ``cc`` or ``kl``.
+    """
+    copies = [one for one in group.conditions if one.augment == FLOOR]
+    shown = next(iter(distributions(maps, copies, measure).values()), None)
+    if shown is not None and len(shown.run_means):
+        means = shown.run_means
+        ends = float(means.min()), float(means.max())
+        return Floor("duplicate", COPIES, float(means.mean()), *ends, f"n = {len(means)} runs")
+    if floors.empty:
+        return None
+    rows = floors[(floors["floor"] == ORDER) & (floors["measure"] == measure)]
+    if rows.empty:
+        return None
+    one = rows.iloc[0]
+    said = f"n = {one['n_pairs']} pairs of runs"
+    return Floor("baselines in another order", ORDERS, one["mean"], one["low"], one["high"], said)
+
+
+def dose_points(points: pd.DataFrame, conditions: Sequence[Condition]) -> pd.DataFrame:
+    """The same points with what joins those of one augmentation.
+
+    Args:
+        points: See :func:`correlation_points`.
+        conditions: Those of the points and any others.
+
+    Returns:
+        With ``augment``, and ``rank`` and ``ranks``: the place of the strength among those of the
+        augmentation, from 1, and their number. Sorted by both.
+    """
+    of_label = {one.label: one for one in conditions}
+    found = [of_label[label] for label in points["label"]]
+    placed = points.assign(
+        augment=[one.augment for one in found],
+        strength=[0.0 if one.strength is None else one.strength for one in found],
+    )
+    strengths = placed.groupby("augment")["strength"]
+    ranked = placed.assign(
+        rank=strengths.rank(method="first").astype(int), ranks=strengths.transform("size")
+    )
+    return ranked.sort_values(["augment", "rank"], kind="stable").drop(columns="strength")
 
 
 def correlation_points(
@@ -87,7 +151,7 @@ def correlation_points(
 
 
 def first_seed_runs(group: Group) -> dict[str, Run]:
-    """Of each condition the run with the group's smallest seed, or else its own smallest."""
+    """Of each usual condition the run with the group's smallest seed, or else its own smallest."""
     return _first_seed_runs(group, group.runs)
 
 
@@ -105,7 +169,7 @@ def first_runs_with_maps(group: Group, maps: pd.DataFrame) -> dict[str, Run]:
 def _first_seed_runs(group: Group, among: Sequence[Run]) -> dict[str, Run]:
     smallest = min(map(seed_of, among), default=0)
     chosen = {}
-    for condition in group.conditions:
+    for condition in group.usual:
         own = [run for run in condition.runs if run in among]
         if own:
             run = min(own, key=seed_of)
@@ -151,17 +215,23 @@ def saliency_panels(runs: Mapping[str, Run], method: str) -> SaliencyPanels:
     """
     first = next(iter(runs.values()))
     probe = read_probe(first.folder)
-    _, places = np.unique(probe.labels, return_index=True)
-    places = places[:MOST_QUERY_IMAGES]
+    places, titles = first_of_each_class(probe, first.record.config["dataset"]["class_names"])
     expected = (len(probe.probe_ids), *probe.images.shape[2:])
     maps = {}
     for label, run in runs.items():
         own = read_map(run.folder, method)
         if own.maps.shape == expected and np.array_equal(own.probe_ids, probe.probe_ids):
             maps[label] = own.maps[places]
-    names = first.record.config["dataset"]["class_names"]
-    titles = tuple(str(names[label]) for label in probe.labels[places])
-    return SaliencyPanels(probe.images[places], titles, maps, method)
+    return SaliencyPanels(probe.images[places], titles, maps)
+
+
+def first_of_each_class(
+    probe: Probe, class_names: Sequence[str]
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Places of the first query image of each class, at most ten, with the names of the classes."""
+    _, places = np.unique(probe.labels, return_index=True)
+    places = places[:MOST_QUERY_IMAGES]
+    return places, tuple(str(class_names[label]) for label in probe.labels[places])
 
 
 def seed_of(run: Run) -> int:

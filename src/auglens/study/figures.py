@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 from auglens.metrics.catalogue import MEASURES, Measure
@@ -15,19 +17,25 @@ from auglens.study.statistics.ranks import RankCorrelation
 
 __all__ = [
     "Distribution",
+    "Floor",
     "Style",
     "axis_title",
     "correlation_figure",
     "draw_curves",
     "draw_distributions",
+    "draw_floor",
     "draw_points",
     "entropy_figure",
+    "hide_unused",
     "plain",
+    "set_margins",
     "similarity_figure",
     "training_figure",
 ]
 
 PERCENTILES = (5, 95)
+# Of a name in Figure 6, in parts of the axes.
+NAME_OFFSET, NAME_WIDTH, NAME_HEIGHT = 0.015, 0.018, 0.045
 TRAINING_TITLES = {
     "train_loss": "training loss, nats",
     "val_accuracy": "validation accuracy",
@@ -61,6 +69,27 @@ class Distribution:
     run_means: NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Floor:
+    """What noise alone does to a similarity.
+
+    Attributes:
+        name: Which runs show it.
+        made: What differs between them, in words.
+        mean: Of the runs, or of the pairs of runs.
+        low: Smallest of them.
+        high: Largest of them.
+        said: How many there are, in words.
+    """
+
+    name: str
+    made: str
+    mean: float
+    low: float
+    high: float
+    said: str
+
+
 def axis_title(measure: Measure) -> str:
     """Title and unit, and for a similarity to what.
 
@@ -73,7 +102,8 @@ def axis_title(measure: Measure) -> str:
 
 def training_figure(summary: pd.DataFrame, styles: Mapping[str, Style]) -> Figure:
     """Figure 2: training loss and validation accuracy over the epochs."""
-    figure, (left, right) = _pair(0, right_inches=1.5)
+    longest = max(map(len, styles), default=0)
+    figure, (left, right) = _pair(0, right_inches=1.1 + 0.065 * longest)
     draw_curves(summary, left, quantity="train_loss", styles=styles)
     draw_curves(summary, right, quantity="val_accuracy", styles=styles)
     several = int(summary["n"].max()) > 1
@@ -112,7 +142,7 @@ def entropy_figure(
 
 def similarity_figure(
     similarities: Mapping[str, Mapping[str, Distribution]],
-    floors: Mapping[str, Distribution],
+    floors: Mapping[str, Floor],
     *,
     styles: Mapping[str, Style],
     note: str,
@@ -122,21 +152,21 @@ def similarity_figure(
 
     Args:
         similarities: By measure, at most two, then by condition.
-        floors: By measure: the order-only floor, if there are such runs.
+        floors: By measure: the order-only floor; a measure without it gets no line.
         styles: By condition.
         note: Method, pairing, seeds and floor, for the title.
         unrelated: What unrelated maps score, by measure; a measure without it gets no line.
     """
     figure, axes = _pair(len(next(iter(similarities.values()))))
     for ax, (measure, by_label) in zip(
-        _hide_unused(axes, len(similarities)), similarities.items(), strict=True
+        hide_unused(axes, len(similarities)), similarities.items(), strict=True
     ):
         draw_distributions(by_label, ax, title=axis_title(MEASURES[measure]), styles=styles)
         _draw_unrelated(unrelated.get(measure), ax)
         if measure in floors:
-            _draw_floor(floors[measure], ax)
+            draw_floor(floors[measure], ax)
         if ax.get_legend_handles_labels()[0]:
-            ax.legend(fontsize=7, frameon=False)
+            ax.legend(loc="lower right", bbox_to_anchor=(1, 1), fontsize=7, frameon=False, ncols=2)
     figure.suptitle(f"Maps compared with the baseline's (none){note}", fontsize=10)
     return figure
 
@@ -156,10 +186,11 @@ def correlation_figure(
         styles: By condition.
         note: What the reader must know about the points.
     """
-    figure, axes = _pair(0, top_inches=0.85)
-    for ax, (measure, frame) in zip(_hide_unused(axes, len(points)), points.items(), strict=True):
+    figure, axes = _pair(0, top_inches=0.85, height=4.2)
+    for ax, (measure, frame) in zip(hide_unused(axes, len(points)), points.items(), strict=True):
         draw_points(frame, ax, measure=measure, styles=styles)
-        ax.set_title(_describe(correlations[measure]), fontsize=9)
+        dependent = bool((frame["ranks"] > 1).any())
+        ax.set_title(_describe(correlations[measure], dependent=dependent), fontsize=9)
     figure.suptitle(f"Similarity to the baseline against test accuracy{note}", fontsize=10)
     return figure
 
@@ -228,23 +259,48 @@ def draw_points(
 ) -> Axes:
     """One point a condition, with bars of one standard deviation over seeds.
 
+    The strengths of an augmentation are joined, in ascending order, by a thin line; the marker
+    grows with the strength, and only the strongest has a name.
+
     Args:
-        frame: Columns ``label, x, x_sd, y, y_sd``; a missing deviation draws no bar.
+        frame: Columns ``label, x, x_sd, y, y_sd, augment, rank, ranks``, sorted by the last
+            three; a missing deviation draws no bar.
         ax: Where to draw.
         measure: ``cc`` or ``kl``.
         styles: By condition.
     """
-    numbers = frame[["x", "y", "x_sd", "y_sd"]].fillna(0.0).to_numpy(np.float64)
-    for label, (x, y, x_sd, y_sd) in zip(frame["label"], numbers, strict=True):
-        ax.errorbar(x, y, xerr=x_sd, yerr=y_sd, fmt="o", color=styles[label].colour, elinewidth=1)
-        ax.annotate(label, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8)
+    for _, own in frame.groupby("augment", sort=False):
+        colour = styles[own["label"].iloc[0]].colour
+        ax.plot(own["x"].to_numpy(), own["y"].to_numpy(), color=colour, linewidth=0.7, alpha=0.7)
+        numbers = own[["x", "y", "x_sd", "y_sd"]].fillna(0.0).to_numpy(np.float64)
+        for (x, y, x_sd, y_sd), rank in zip(numbers, own["rank"], strict=True):
+            size = 6.0 if len(own) == 1 else 3.0 + 5.0 * (rank - 1) / (len(own) - 1)
+            thin = 1.0 if len(own) == 1 else 0.4
+            drawn = ax.errorbar(x, y, xerr=x_sd, yerr=y_sd, fmt="o", color=colour, elinewidth=thin)
+            drawn.lines[0].set_markersize(size)
     ax.set_xlabel(f"mean {axis_title(MEASURES[measure])}")
     ax.set_ylabel(TRAINING_TITLES["test_accuracy"])
     ax.margins(0.15)
+    _name_points(frame[frame["rank"] == frame["ranks"]], ax)
     return plain(ax)
 
 
-def _hide_unused(axes: Sequence[Axes], num_used: int) -> Sequence[Axes]:
+def _name_points(frame: pd.DataFrame, ax: Axes) -> None:
+    """Names beside points, from the lowest up, each raised until it lies on no other name."""
+    placed: list[Bbox] = []
+    (x0, x1), (y0, y1) = ax.get_xlim(), ax.get_ylim()
+    for label, x, y in frame.sort_values("y")[["label", "x", "y"]].itertuples(index=False):
+        left, low = (x - x0) / (x1 - x0) + NAME_OFFSET, (y - y0) / (y1 - y0) + NAME_OFFSET
+        box = Bbox.from_bounds(left, low, NAME_WIDTH * len(label), NAME_HEIGHT)
+        while any(box.overlaps(other) for other in placed):
+            box = box.translated(0, NAME_HEIGHT / 4)
+        placed.append(box)
+        name = ax.text(box.x0, box.y0, label, transform=ax.transAxes, fontsize=8)
+        name.set_path_effects([withStroke(linewidth=2.5, foreground="white")])
+
+
+def hide_unused(axes: Sequence[Axes], num_used: int) -> Sequence[Axes]:
+    """The first of some Axes, the others made invisible."""
     for ax in axes[num_used:]:
         ax.set_visible(False)
     return axes[:num_used]
@@ -255,16 +311,18 @@ def _draw_unrelated(value: float | None, ax: Axes) -> None:
         ax.axhline(value, color="grey", linewidth=1, label="unrelated maps")
 
 
-def _draw_floor(floor: Distribution, ax: Axes) -> None:
-    middle = float(floor.run_means.mean())
-    ax.axhline(middle, color=hex_colour("duplicate"), linestyle="--", label="order-only floor")
-    if len(floor.run_means) > 1:
-        low, high = floor.run_means.min(), floor.run_means.max()
-        ax.axhspan(low, high, color=hex_colour("duplicate"), alpha=0.15, linewidth=0)
+def draw_floor(floor: Floor, ax: Axes) -> None:
+    """The order-only floor: its mean as a dashed line, its range as a band."""
+    colour = hex_colour("duplicate")
+    ax.axhline(floor.mean, color=colour, linestyle="--", label=f"order-only floor: {floor.name}")
+    if floor.low < floor.high:
+        ax.axhspan(floor.low, floor.high, color=colour, alpha=0.15, linewidth=0)
 
 
-def _describe(correlation: RankCorrelation) -> str:
-    if correlation.critical is None:
+def _describe(correlation: RankCorrelation, *, dependent: bool) -> str:
+    if dependent:
+        needed = "(points not independent: no test)"
+    elif correlation.critical is None:
         needed = "(critical value not worked out for n > 8)"
     elif correlation.critical > 1:
         needed = "(too few points for any value to be significant)"
@@ -275,20 +333,31 @@ def _describe(correlation: RankCorrelation) -> str:
 
 
 def _pair(
-    num_labels: int, *, right_inches: float = 0.15, top_inches: float = 0.45
+    num_labels: int,
+    *,
+    right_inches: float = 0.15,
+    top_inches: float = 0.6,
+    height: float = 3.9,
 ) -> tuple[Figure, Sequence[Axes]]:
-    """Two Axes side by side; fixed margins, since a layout engine doubles the time of drawing."""
-    width, height = max(9.0, 0.9 * num_labels + 3), 3.8
-    figure = Figure(figsize=(width, height))
+    """Two Axes side by side."""
+    figure = Figure(figsize=(max(9.0, 0.9 * num_labels + 3), height))
     left, right = figure.subplots(1, 2)
-    figure.subplots_adjust(
-        left=0.65 / width,
-        right=1 - right_inches / width,
-        bottom=0.6 / height,
-        top=1 - top_inches / height,
-        wspace=0.25,
-    )
+    set_margins(figure, left=0.75, right=right_inches, bottom=0.7, top=top_inches, wspace=0.25)
     return figure, (left, right)
+
+
+def set_margins(
+    figure: Figure, *, left: float, right: float, bottom: float, top: float, wspace: float
+) -> None:
+    """Fixed margins in inches, since a layout engine doubles the time of drawing."""
+    width, height = figure.get_size_inches()
+    figure.subplots_adjust(
+        left=left / width,
+        right=1 - right / width,
+        bottom=bottom / height,
+        top=1 - top / height,
+        wspace=wspace,
+    )
 
 
 def plain(ax: Axes) -> Axes:

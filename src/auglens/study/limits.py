@@ -8,12 +8,22 @@ from auglens.study.condition_means import bound_methods, explaining_methods, zer
 from auglens.study.evidence import Evidence, correlate
 from auglens.study.measured import distinct_settings
 from auglens.study.method_settings import say_target
+from auglens.study.verdicts.verdict import FEWEST_SEEDS
 
 __all__ = ["describe_limits", "describe_making"]
 
-SEED_FLOOR = (
+NO_SEED_FLOOR = (
     "How alike two baselines are that differ in their seed only is not measured here, so no part "
     "of a low similarity can be put down to an augmentation."
+)
+SEED_FLOOR = (
+    "A same-seed value may be read against an order-only floor alone, a cross-seed value against "
+    "the similarity of baselines of different seeds alone: the pairings are not mixed here, and "
+    "must not be."
+)
+ONE_DATA_SET = (
+    "All seeds share the query images, the validation and the test images: intervals are over "
+    "training sets, first weights and order on this data set and network, and speak of no other."
 )
 
 
@@ -24,7 +34,8 @@ def describe_limits(evidence: Evidence) -> list[str]:
         *_correlation_limits(evidence),
         _selection_limit(evidence.group.config),
         *_method_limits(evidence),
-        SEED_FLOOR,
+        NO_SEED_FLOOR if evidence.tables["shifts"].empty else SEED_FLOOR,
+        ONE_DATA_SET,
     ]
 
 
@@ -75,8 +86,8 @@ def _seed_limit(num_seeds: int) -> str:
             "no difference below that noise can be claimed, and none is."
         )
     return (
-        f"There are {num_seeds} seeds. Means come with their standard deviation over seeds; no "
-        "difference was tested."
+        f"There are {num_seeds} seeds. Tests pair the runs of a seed; below {FEWEST_SEEDS} pairs no "
+        "verdict rests on them."
     )
 
 

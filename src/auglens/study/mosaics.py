@@ -1,4 +1,4 @@
-"""Lays images and saliency maps out side by side (Figures 1 and 4). Computes no measure.
+"""Lays images and saliency maps out side by side (Figures 1, 4 and 18). Computes no measure.
 
 Legend: R rows and K columns of panels, H and W pixels of each.
 """
@@ -42,13 +42,11 @@ class SaliencyPanels:
         images: The query images ``(R, C, H, W)`` in [0, 1].
         image_titles: One a query image.
         maps: ``(R, H, W)`` of each model, by label.
-        method: That made them.
     """
 
     images: NDArray[np.floating]
     image_titles: tuple[str, ...]
     maps: dict[str, NDArray[np.floating]]
-    method: str
 
 
 def sample_figure(sample: TrainingSample) -> Figure:
@@ -62,19 +60,18 @@ def sample_figure(sample: TrainingSample) -> Figure:
     )
 
 
-def saliency_figure(panels: SaliencyPanels, *, over_images: bool) -> Figure:
-    """Figure 4: a row a query image, a column a model; all maps on one colour scale."""
+def saliency_figure(panels: SaliencyPanels, *, over_images: bool, title: str) -> Figure:
+    """A row a query image, a column a model or several; all maps on one colour scale."""
     scaled = {label: relative(maps) for label, maps in panels.maps.items()}
     limit = shared_limit(np.stack(list(scaled.values())))
     columns = [to_display(panels.images)]
     for maps in scaled.values():
         alone = colour_coded(maps, limit=limit)
         columns.append(overlay(panels.images, maps, limit=limit) if over_images else alone)
-    how = "laid over the query images" if over_images else "alone"
     return mosaic_figure(
         np.stack(columns, axis=1),
         row_titles=panels.image_titles,
         column_titles=["query", *panels.maps],
-        title=f"Saliency maps ({panels.method}) {how}",
+        title=title,
         limit=limit,
     )

@@ -64,14 +64,12 @@ class PageTable:
         corner: Head of the rows' names.
         heads: One a column, each of one or more lines.
         groups: The rows.
-        folded: Whether it is closed at first.
     """
 
     caption: str
     corner: str
     heads: Sequence[str]
     groups: Sequence[RowGroup]
-    folded: bool = False
 
 
 def number(value: float, digits: int = 3) -> str:

@@ -1,7 +1,9 @@
 """Renders the report's HTML pages from what was drawn and said. Reads and writes no files."""
 
 import base64
-from collections.abc import Mapping, Sequence
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -13,8 +15,10 @@ from auglens.metrics.catalogue import MEASURES, RUN_MEASURES
 from auglens.study.claims import Claim
 from auglens.study.evidence import Evidence
 from auglens.study.illustrations import Illustration
+from auglens.study.map_browser import MapBrowser
 from auglens.study.method_settings import describe_settings
 from auglens.study.page_tables import (
+    PageTable,
     appendix_tables,
     measure_facts,
     number,
@@ -23,8 +27,17 @@ from auglens.study.page_tables import (
 )
 from auglens.study.palette import hex_colour
 from auglens.study.trust_sections import TrustSection, describe_trust
+from auglens.study.verdicts.verdict import Outcome, Verdict, say_p
 
-__all__ = ["Findings", "Part", "all_methods", "render_method", "render_report"]
+__all__ = [
+    "Findings",
+    "Part",
+    "all_methods",
+    "render_method",
+    "render_report",
+    "render_results",
+    "say_estimate",
+]
 
 
 @dataclass(frozen=True)
@@ -54,28 +67,38 @@ class Part:
 
     Attributes:
         evidence: Its numbers.
+        verdicts: On every claim and hypothesis.
+        further: What the same analyses give for the other methods, not primary.
+        browser: Its maps to look at; None without maps.
         training: Figures 1 and 2.
         of_maps: Figures 3 to 6 by method, in the order of the report.
         of_methods: Further figures of single methods, by method.
+        of_analyses: Figures of the statistics.
         trust: Whether its maps can be trusted.
-        claims: The poster's claims in it.
+        claims: The poster's claims in numbers, by name.
+        analyses: All statistics as tables.
         limits: What its numbers cannot carry.
         making: How it was made, by name.
     """
 
     evidence: Evidence
+    verdicts: Sequence[Verdict]
+    further: Mapping[str, Sequence[Verdict]]
+    browser: MapBrowser | None
     training: Sequence[Illustration]
     of_maps: Mapping[str, Sequence[Illustration]]
     of_methods: Mapping[str, Sequence[Illustration]]
+    of_analyses: Sequence[Illustration]
     trust: Sequence[TrustSection]
-    claims: Sequence[Claim]
+    claims: Mapping[str, Claim]
+    analyses: Sequence[PageTable]
     limits: Sequence[str]
     making: Mapping[str, str]
 
     @property
     def illustrations(self) -> list[Illustration]:
         """All figures; one that is shown twice is there once."""
-        drawn = [*self.training]
+        drawn = [*self.training, *self.of_analyses]
         for by_method in (self.of_maps, self.of_methods):
             drawn += [one for figures in by_method.values() for one in figures]
         drawn += [one for section in self.trust for one in section.illustrations]
@@ -128,6 +151,63 @@ def render_method(findings: Findings, parts: Sequence[Part], method: str) -> str
     )
 
 
+def render_results(
+    findings: Findings,
+    parts: Sequence[Part],
+    *,
+    commands: Sequence[str],
+    file_name: Callable[[Part, Illustration], str],
+) -> str:
+    """The page ``results.md``: verdicts and tables for papers and repositories, in Markdown.
+
+    Args:
+        findings: What to say.
+        parts: One a group.
+        commands: Make every number again.
+        file_name: Of a figure of a part.
+    """
+    # Markdown is read as it is: only what could be markup is escaped.
+    environment = _environment(findings).overlay(autoescape=False, finalize=_markdown_text)
+    return environment.get_template("results.md.j2").render(
+        findings=findings,
+        parts=parts,
+        commands=commands,
+        file_name=file_name,
+        results_figures=results_figures,
+    )
+
+
+def results_figures(part: Part) -> list[Illustration]:
+    """The figures that results are told with: those of the statistics, and similarity to accuracy."""
+    of_maps = part.of_maps.get(part.evidence.main_method or "", [])
+    return [*part.of_analyses, *(one for one in of_maps if one.name.startswith("fig6_"))]
+
+
+def _markdown_text(value: object) -> object:
+    """The same text; what a reader of Markdown could take for a tag or an entity is escaped."""
+    if isinstance(value, str):
+        return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", re.sub(r"&(?=[#\w]+;)", "&amp;", value))
+    return value
+
+
+def _markdown_cell(value: object) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " / ")
+
+
+def say_estimate(outcome: Outcome) -> str:
+    """Estimate, unit and interval of a verdict on a line; nothing where there is no estimate.
+
+    >>> say_estimate(Outcome("shown", "", estimate=8.2, low=6.1, high=10.3, unit="points"))
+    '8.200 points (6.100 to 10.300)'
+    """
+    if math.isnan(outcome.estimate):
+        return ""
+    said = f"{number(outcome.estimate)} {outcome.unit}"
+    if math.isnan(outcome.low):
+        return said
+    return f"{said} ({number(outcome.low)} to {number(outcome.high)})"
+
+
 def _environment(findings: Findings) -> Environment:
     environment = Environment(
         loader=PackageLoader("auglens.study"),
@@ -139,6 +219,8 @@ def _environment(findings: Findings) -> Environment:
     environment.filters.update(
         number=number,
         spread=spread,
+        p=say_p,
+        cell=_markdown_cell,
         facts=measure_facts,
         embedded=lambda png: base64.b64encode(png).decode(),
         colour=hex_colour,
@@ -147,6 +229,7 @@ def _environment(findings: Findings) -> Environment:
     environment.globals.update(
         primary_table=primary_table,
         describe_trust=describe_trust,
+        say_estimate=say_estimate,
         appendix_tables=lambda evidence, method: appendix_tables(evidence, method, findings.kl_eps),
         settings_of=lambda evidence, method: describe_settings(evidence.settings.get(method, ())),
     )

@@ -1,12 +1,16 @@
-"""The command that builds a report again. Reads the defaults of conf/study.yaml only."""
+"""The commands that make a report again. Reads conf/study.yaml and what Hydra left in sweeps."""
 
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
 from auglens.study.__main__ import measure_settings
 
-__all__ = ["rebuild_command"]
+__all__ = ["rebuild_command", "training_commands"]
 
 
 def rebuild_command(
@@ -30,3 +34,17 @@ def rebuild_command(
     if foreground_threshold != defaults["foreground_threshold"]:
         words.append(f"foreground_threshold={foreground_threshold!r}")
     return shlex.join(["python", "-m", "auglens.study", *words])
+
+
+def training_commands(sweeps: Sequence[Path]) -> list[str]:
+    """What trained the sweeps, as far as Hydra wrote it down: the last command of each folder."""
+    commands = []
+    for sweep in sweeps:
+        try:
+            written = OmegaConf.load(sweep / "multirun.yaml")
+            given = OmegaConf.select(written, "hydra.overrides.task") or []
+        except (OSError, ValueError, OmegaConfBaseException, YAMLError):
+            continue
+        words = ["python", "train.py", "-m", *map(str, given), f"hydra.sweep.dir={sweep}"]
+        commands.append(shlex.join(words))
+    return commands

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypedDict
@@ -10,20 +10,42 @@ from typing import Any, TypedDict
 import pandas as pd
 
 from auglens.records.files import write_bytes, write_json, write_text
+from auglens.study.analysis_illustrations import (
+    illustrate_classes,
+    illustrate_differences,
+    illustrate_runs,
+    illustrate_seed_means,
+    illustrate_shifts,
+    illustrate_strengths,
+)
+from auglens.study.analysis_tables import describe_analyses
 from auglens.study.claims import describe_claims
+from auglens.study.condition_means import explaining_methods
 from auglens.study.evidence import Evidence, correlate
 from auglens.study.illustrations import Illustration, illustrate_training
 from auglens.study.limits import describe_limits, describe_making
+from auglens.study.map_browser import map_browser
 from auglens.study.map_illustrations import illustrate_maps
-from auglens.study.pages import Findings, Part, all_methods, render_method, render_report
-from auglens.study.rebuilding import rebuild_command
+from auglens.study.methods import explain_command
+from auglens.study.pages import (
+    Findings,
+    Part,
+    all_methods,
+    render_method,
+    render_report,
+    render_results,
+)
+from auglens.study.rebuilding import rebuild_command, training_commands
 from auglens.study.trust_illustrations import illustrate_equivariance, illustrate_perturbation
 from auglens.study.trust_sections import describe_trust, sections_of_trust
+from auglens.study.verdicts.primary import further_verdicts, verdicts
 
 __all__ = ["Findings", "write_csv", "write_report"]
 
-# One row a step of every curve: too long for a summary.
-LONG_TABLES = frozenset({"faithfulness_curves"})
+# One row a step of every curve, or a run and class: too long for a summary.
+LONG_TABLES = frozenset({"faithfulness_curves", "consensus", "scaling", "class_maps"})
+# Of all map browsers of the page, which stays below 10 MB.
+MAP_BYTES = 5_000_000
 
 
 def write_report(findings: Findings, folder: Path) -> Path:
@@ -46,6 +68,11 @@ def write_report(findings: Findings, folder: Path) -> Path:
     measured = _measured(findings)
     command = rebuild_command(findings.sweeps, folder.parent, **measured)
     write_text(page, render_report(findings, parts, command=command))
+    commands = [*training_commands(findings.sweeps), *_explaining(findings), command]
+    results = render_results(
+        findings, parts, commands=commands, file_name=lambda part, one: _file_name(part, one, parts)
+    )
+    write_text(folder / "results.md", results)
     return page
 
 
@@ -67,17 +94,55 @@ def _measured(findings: Findings) -> Measured:
     )
 
 
+def _explaining(findings: Findings) -> list[str]:
+    """What takes the measures that these runs have."""
+    results = [
+        one for evidence in findings.groups for own in evidence.results.values() for one in own
+    ]
+    if not results:
+        return []
+    methods = sorted({one.method for one in results if one.method})
+    measures = sorted({one.measure for one in results})
+    return [explain_command(findings.sweeps, methods=methods, measures=measures)]
+
+
 def _part(evidence: Evidence, findings: Findings) -> Part:
+    main = evidence.main_method
     return Part(
         evidence,
+        verdicts(evidence),
+        {
+            one: further_verdicts(evidence, one)
+            for one in explaining_methods(evidence)
+            if one != main
+        },
+        map_browser(evidence, max_bytes=MAP_BYTES // len(findings.groups)),
         list(illustrate_training(evidence)),
         {method: list(illustrate_maps(evidence, method)) for method in evidence.methods},
         {method: _further_figures(evidence, method) for method in evidence.methods},
+        list(_analysis_figures(evidence)),
         sections_of_trust(evidence, findings.sweeps),
-        describe_claims(evidence),
+        {claim.name: claim for claim in describe_claims(evidence)},
+        describe_analyses(evidence),
         describe_limits(evidence),
         describe_making(evidence, **_measured(findings)),
     )
+
+
+def _analysis_figures(evidence: Evidence) -> Iterator[Illustration]:
+    """Those of the statistics, of the main method where they are about maps."""
+    yield from illustrate_differences(evidence)
+    yield from illustrate_classes(evidence)
+    method = evidence.main_method
+    if method is None:
+        return
+    for illustrate in (
+        illustrate_seed_means,
+        illustrate_shifts,
+        illustrate_strengths,
+        illustrate_runs,
+    ):
+        yield from illustrate(evidence, method)
 
 
 def _further_figures(evidence: Evidence, method: str) -> list[Illustration]:
@@ -146,7 +211,10 @@ def _group_summary(part: Part) -> dict[str, Any]:
         "tables": {
             name: _rows(table) for name, table in evidence.tables.items() if name not in LONG_TABLES
         },
-        "claims": {claim.name: asdict(claim) for claim in part.claims},
+        "verdicts": [
+            {**asdict(one.primary), **_finite(asdict(one.outcome))} for one in part.verdicts
+        ],
+        "claims": {name: asdict(claim) for name, claim in part.claims.items()},
         "limits": list(part.limits),
         "making": dict(part.making),
     }

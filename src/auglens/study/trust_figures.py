@@ -10,15 +10,17 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from auglens.metrics.catalogue import RUN_MEASURES
-from auglens.study.figures import Distribution, Style, draw_distributions, plain
+from auglens.study.figures import Distribution, Style, draw_distributions, plain, set_margins
 from auglens.study.methods import NULL_METHODS
 from auglens.study.palette import method_colour, method_marker
 
 __all__ = [
     "Interval",
     "SanityLine",
+    "add_scale",
     "agreement_figure",
     "curves_figure",
+    "draw_matrix",
     "equivariance_figure",
     "faithfulness_figure",
     "label_figure",
@@ -134,7 +136,7 @@ def curves_figure(curves: pd.DataFrame, *, styles: Mapping[str, Style], note: st
     width, height = 3.2 * len(substrates) + 1.6, 3.6
     figure = Figure(figsize=(width, height))
     panels = figure.subplots(1, len(substrates), sharey=True, squeeze=False)[0]
-    _margins(figure, left=0.65, right=1.75, bottom=0.6, top=0.65)
+    set_margins(figure, left=0.65, right=1.75, bottom=0.6, top=0.65, wspace=0.15)
     for ax, substrate in zip(panels, substrates, strict=True):
         draw_perturbation(curves[curves["substrate"] == substrate], ax, styles=styles)
         ax.set_title(f"replaced by {substrate}", fontsize=9)
@@ -171,9 +173,9 @@ def agreement_figure(matrix: pd.DataFrame, *, note: str) -> Figure:
     side = CELL_INCHES * len(matrix)
     figure = Figure(figsize=(side + 2.9, side + 1.75))
     ax = figure.subplots()
-    _margins(figure, left=1.7, right=0.8, bottom=1.3, top=0.45)
+    set_margins(figure, left=1.7, right=0.8, bottom=1.3, top=0.45, wspace=0.15)
     draw_matrix(matrix, ax, low=-1.0, colours="RdBu_r")
-    _add_scale(figure, ax, "mean Spearman")
+    add_scale(figure, ax, "mean Spearman")
     figure.suptitle(f"Agreement between methods{note}", fontsize=10)
     return figure
 
@@ -193,7 +195,7 @@ def equivariance_figure(
     width = 2 * (CELL_INCHES + 0.15) * columns + 3.2
     figure = Figure(figsize=(width, CELL_INCHES * rows + 2.2))
     panels = figure.subplots(1, 2, sharey=True)
-    _margins(figure, left=1.5, right=0.4, bottom=1.1, top=0.8)
+    set_margins(figure, left=1.5, right=0.4, bottom=1.1, top=0.8, wspace=0.15)
     titles = [RUN_MEASURES[name].title for name in ("equivariance_map", "model_invariance")]
     for ax, matrix, title in zip(panels, (maps, model), titles, strict=True):
         draw_matrix(matrix, ax, low=min(0.0, float(np.nanmin(matrix))), colours="viridis")
@@ -201,30 +203,40 @@ def equivariance_figure(
             ax.add_patch(_frame(row, column))
         ax.set_title(title, fontsize=9)
         ax.set_xlabel("tested with", fontsize=9)
-        _add_scale(figure, ax, "")
+        add_scale(figure, ax, "")
     panels[0].set_ylabel("trained with", fontsize=9)
     figure.suptitle(f"Equivariance{note}", fontsize=10)
     return figure
 
 
-def draw_matrix(matrix: pd.DataFrame, ax: Axes, *, low: float, colours: str) -> Axes:
-    """Coloured cells with their numbers, on a scale from ``low`` to 1; undefined cells stay white.
+def draw_matrix(
+    matrix: pd.DataFrame,
+    ax: Axes,
+    *,
+    low: float,
+    colours: str,
+    high: float = 1.0,
+    digits: int = 2,
+) -> Axes:
+    """Coloured cells with their numbers, on one scale; undefined cells stay white.
 
     Args:
-        matrix: Values up to 1, with names of rows and columns.
+        matrix: Values with names of rows and columns.
         ax: Where to draw.
         low: Lower end of the scale.
         colours: Name of a colour map.
+        high: Upper end of the scale.
+        digits: Of the numbers, after the point.
     """
     values = matrix.to_numpy(np.float64)
-    picture = ax.imshow(values, vmin=low, vmax=1, cmap=colours)
+    picture = ax.imshow(values, vmin=low, vmax=high, cmap=colours)
     ax.set_xticks(range(matrix.shape[1]), list(matrix.columns), rotation=45, ha="right")
     ax.set_yticks(range(matrix.shape[0]), list(matrix.index))
     for row, column in zip(*np.nonzero(np.isfinite(values)), strict=True):
         red, green, blue, _ = picture.cmap(picture.norm(values[row, column]))
         ink = "black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"
         # Adding 0 turns -0.00 into 0.00.
-        text = f"{round(values[row, column], 2) + 0.0:.2f}"
+        text = f"{round(values[row, column], digits) + 0.0:.{digits}f}"
         ax.text(column, row, text, ha="center", va="center", fontsize=7, color=ink)
     ax.tick_params(labelsize=8, length=0)
     return ax
@@ -257,7 +269,8 @@ def _shifts(number: int) -> list[float]:
     return [0.03 * (place - (number - 1) / 2) for place in range(number)]
 
 
-def _add_scale(figure: Figure, ax: Axes, title: str) -> None:
+def add_scale(figure: Figure, ax: Axes, title: str) -> None:
+    """A colour bar beside a matrix."""
     bar = figure.colorbar(ax.images[0], ax=ax, fraction=0.05)
     bar.set_label(title, fontsize=8)
     bar.ax.tick_params(labelsize=8)
@@ -272,17 +285,5 @@ def _single(
 ) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, height))
     ax = figure.subplots()
-    _margins(figure, left=0.7, right=right_inches, bottom=bottom_inches, top=0.5)
+    set_margins(figure, left=0.7, right=right_inches, bottom=bottom_inches, top=0.5, wspace=0.15)
     return figure, ax
-
-
-def _margins(figure: Figure, *, left: float, right: float, bottom: float, top: float) -> None:
-    """Fixed margins in inches, since a layout engine doubles the time of drawing."""
-    width, height = figure.get_size_inches()
-    figure.subplots_adjust(
-        left=left / width,
-        right=1 - right / width,
-        bottom=bottom / height,
-        top=1 - top / height,
-        wspace=0.15,
-    )

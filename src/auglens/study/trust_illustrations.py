@@ -1,6 +1,6 @@
 """Figures 7 to 12, on whether maps can be trusted, with their captions. Picks numbers, tests none."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,9 +9,17 @@ from auglens.metrics.catalogue import MEASURES
 from auglens.study import trust_figures
 from auglens.study.evidence import Evidence
 from auglens.study.figure_data import condition_styles
-from auglens.study.figures import Distribution
-from auglens.study.illustrations import Illustration, finish
+from auglens.study.figures import Distribution, Style
+from auglens.study.illustrations import (
+    Illustration,
+    distribution_table,
+    finish,
+    say_usual,
+    value_table,
+)
 from auglens.study.method_settings import say_target
+from auglens.study.page_tables import PageRow, PageTable, RowGroup, number
+from auglens.study.palette import method_colour
 from auglens.study.trust_figures import Interval, SanityLine
 
 __all__ = [
@@ -48,7 +56,21 @@ def illustrate_sanity(evidence: Evidence) -> Iterator[Illustration]:
     ends = ", ".join(f"{method} {_two(line.steps[-1].mean)}" for method, line in lines.items())
     alt = f"Line chart of similarity over re-initialised layers. With all layers: {ends}."
     drawn = trust_figures.sanity_figure(lines, layers=list(layers), note=_runs(table))
-    yield finish("fig7_parameter_randomization", "Figure 7", caption, alt, drawn)
+    values = _sanity_table(lines, list(layers))
+    yield finish("fig7_parameter_randomization", "Figure 7", caption, alt, drawn, values)
+
+
+def _sanity_table(lines: Mapping[str, SanityLine], layers: Sequence[str]) -> PageTable:
+    rows = [
+        PageRow(method, [*map(_said, line.steps), number(line.null)], method_colour(method))
+        for method, line in lines.items()
+    ]
+    heads = [*(f"{layer} and above\nmean; bar" for layer in layers), "null"]
+    return value_table("Mean Spearman correlation, signs dropped.", "method", heads, rows)
+
+
+def _said(one: Interval) -> str:
+    return f"{number(one.mean)}\n{number(one.low)} to {number(one.high)}"
 
 
 def _sanity_line(rows: pd.DataFrame, num_steps: int) -> SanityLine:
@@ -78,7 +100,13 @@ def illustrate_labels(evidence: Evidence) -> Iterator[Illustration]:
     ends = ", ".join(f"{name} {one.mean:.2f}" for name, one in similarities.items())
     alt = f"Similarity to the maps of a network trained on permuted labels: {ends}."
     drawn = trust_figures.label_figure(similarities, nulls, note=_runs(table))
-    yield finish("fig8_label_randomization", "Figure 8", caption, alt, drawn)
+    rows = [
+        PageRow(name, [_said(one), number(nulls[name])], method_colour(name))
+        for name, one in similarities.items()
+    ]
+    heads, said = ["mean; bar", "null"], "Mean Spearman correlation, signs dropped."
+    values = value_table(said, "method", heads, rows)
+    yield finish("fig8_label_randomization", "Figure 8", caption, alt, drawn, values)
 
 
 def illustrate_faithfulness(evidence: Evidence) -> Iterator[Illustration]:
@@ -104,13 +132,16 @@ def illustrate_faithfulness(evidence: Evidence) -> Iterator[Illustration]:
     ends = ", ".join(f"{name} {one.run_means.mean():.2f}" for name, one in shown.items())
     alt = f"Box plots of {measure.title} by method; means: {ends}."
     drawn = trust_figures.faithfulness_figure(shown, title=measure.title, note="")
-    yield finish("fig9_faithfulness", "Figure 9", caption, alt, drawn)
+    styles = {name: Style(method_colour(name), "-") for name in shown}
+    table = distribution_table({measure.title: shown}, corner="method", styles=styles)
+    yield finish("fig9_faithfulness", "Figure 9", caption, alt, drawn, table)
 
 
 def illustrate_perturbation(evidence: Evidence, method: str) -> Iterator[Illustration]:
     """Figure 10 of one method: the curves that faithfulness is the area of."""
     table = evidence.tables["faithfulness_curves"]
-    own = table[table["method"] == method]
+    styles = condition_styles(evidence.group.usual)
+    own = table[(table["method"] == method) & table["label"].isin(styles)]
     if own.empty:
         return
     keys = ["substrate", "order", "label", "fraction"]
@@ -119,10 +150,9 @@ def illustrate_perturbation(evidence: Evidence, method: str) -> Iterator[Illustr
     caption = (
         f"Mean probability of the {target} while pixels are replaced in the order of {method}'s "
         "maps. Solid: the most important pixels first; dashed: the least important first. The area "
-        "between the two is SRG."
+        f"between the two is SRG. {say_usual(evidence)}"
     )
     alt = f"Curves of the probability over the share of pixels replaced, maps of {method}."
-    styles = condition_styles(evidence.group)
     drawn = trust_figures.curves_figure(means, styles=styles, note=f" ({method})")
     yield finish(f"fig10_curves_{method}", f"Figure 10 ({method})", caption, alt, drawn)
 
@@ -147,7 +177,14 @@ def illustrate_agreement(evidence: Evidence) -> Iterator[Illustration]:
     )
     alt = f"Matrix of the agreement between {', '.join(evidence.methods)}."
     drawn = trust_figures.agreement_figure(matrix, note=_runs(table))
-    yield finish("fig11_agreement", "Figure 11", caption, alt, drawn)
+    heads = [str(name) for name in matrix.columns]
+    rows = _matrix_rows(matrix)
+    values = value_table("Mean Spearman correlation.", "method", heads, rows)
+    yield finish("fig11_agreement", "Figure 11", caption, alt, drawn, values)
+
+
+def _matrix_rows(matrix: pd.DataFrame) -> list[PageRow]:
+    return [PageRow(str(name), [number(value) for value in row]) for name, row in matrix.iterrows()]
 
 
 def illustrate_equivariance(evidence: Evidence, method: str) -> Iterator[Illustration]:
@@ -179,7 +216,13 @@ def illustrate_equivariance(evidence: Evidence, method: str) -> Iterator[Illustr
     )
     alt = f"Two matrices, training set by tested augmentation: maps of {method}, and outputs."
     drawn = trust_figures.equivariance_figure(maps, model, same=same, note=f" ({method})")
-    yield finish(f"fig12_equivariance_{method}", f"Figure 12 ({method})", caption, alt, drawn)
+    groups = [
+        RowGroup(title, _matrix_rows(matrix))
+        for title, matrix in (("maps, mean correlation", maps), ("logits, mean cosine", model))
+    ]
+    values = PageTable("Means over runs.", "trained with", columns, groups)
+    name = f"fig12_equivariance_{method}"
+    yield finish(name, f"Figure 12 ({method})", caption, alt, drawn, values)
 
 
 def _say_diagonal(maps: pd.DataFrame, same: list[tuple[int, int]]) -> str:
