@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from auglens.study.analyses.pairing import paired_runs, rng_for, seed_grid, tested_conditions
+from auglens.study.analyses.pairing import paired_runs, rng_for, seed_grid, augmented_conditions
 from auglens.study.conditions import Condition, Group
 from auglens.study.palette import FLOOR
 from auglens.study.statistics.correction import holm
@@ -168,7 +168,7 @@ def friedman_table(group: Group, accuracies: pd.Series) -> pd.DataFrame:
 def _differences(
     group: Group, against: Condition, values: pd.Series, *, measure: str, method: str
 ) -> list[dict[str, object]]:
-    family = tested_conditions(group)
+    family = augmented_conditions(group)
     controls = [one for one in group.usual if one.augment == FLOOR and one is not against]
     tested = [_difference(one, against, values) for one in family]
     corrected = _corrected(tested)
@@ -184,7 +184,7 @@ def _differences(
 
 
 def _augmented_against_baseline(group: Group, epochs: pd.Series) -> list[dict[str, object]]:
-    family = tested_conditions(group)
+    family = augmented_conditions(group)
     if group.baseline is None or not family:
         return []
     blocks = seed_grid([*family, group.baseline], epochs)

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import stats
 
 from auglens.metrics.catalogue import MEASURES
-from auglens.study.analyses.pairing import rng_for, seed_grid, tested_conditions
+from auglens.study.analyses.pairing import rng_for, seed_grid, augmented_conditions
 from auglens.study.conditions import Group
 from auglens.study.palette import FLOOR
 from auglens.study.statistics.intervals import mean_interval
@@ -76,7 +76,7 @@ def diagonal_row(group: Group, equivariance: pd.DataFrame, method: str) -> Row |
         Means on and beside the diagonal and their difference, paired by seed; None where the
         matrix has holes or fewer than two augmentations.
     """
-    family = tested_conditions(group)
+    family = augmented_conditions(group)
     own = equivariance[equivariance["method"] == method]
     names = [one.augment for one in family]
     tested = [name for name in names if name in set(own["augment"])]

@@ -11,7 +11,7 @@ from auglens.study.conditions import Condition, Group, seeds_of
 from auglens.study.load import Run
 from auglens.study.palette import BASELINE, FLOOR
 
-__all__ = ["by_seed", "paired_runs", "rng_for", "seed_grid", "tested_conditions"]
+__all__ = ["by_seed", "paired_runs", "rng_for", "seed_grid", "augmented_conditions"]
 
 
 def by_seed(runs: Sequence[Run]) -> dict[tuple[int, ...], Run]:
@@ -25,7 +25,7 @@ def paired_runs(first: Condition, second: Condition) -> list[tuple[Run, Run]]:
     return [(run, others[seed]) for seed, run in by_seed(first.runs).items() if seed in others]
 
 
-def tested_conditions(group: Group) -> list[Condition]:
+def augmented_conditions(group: Group) -> list[Condition]:
     """The augmentations at their usual strength: the family that Holm's correction is over.
 
     The baseline is what they are compared with, and untouched copies are a control.

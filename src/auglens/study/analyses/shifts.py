@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auglens.study.analyses.map_similarity import GroupMaps, MapSimilarity
-from auglens.study.analyses.pairing import paired_runs, rng_for, tested_conditions
+from auglens.study.analyses.pairing import paired_runs, rng_for, augmented_conditions
 from auglens.study.conditions import Condition, Group, seeds_of
 from auglens.study.load import Run
 from auglens.study.palette import FLOOR
@@ -62,7 +62,7 @@ def shift_rows(group: Group, own: GroupMaps, similarity: MapSimilarity, measure:
         similarity of the two runs of a seed), ``p_holm``, ``tested`` and the measured ``coverage``
         of the interval.
     """
-    tested = [one.label for one in tested_conditions(group)]
+    tested = [one.label for one in augmented_conditions(group)]
     rows = [
         _shift(condition, own, similarity.paired[condition.label], measure)
         for condition in group.conditions

@@ -15,6 +15,7 @@ from auglens.study.analyses.pairing import by_seed, rng_for, seed_grid
 from auglens.study.conditions import Condition, Group
 from auglens.study.palette import FLOOR
 from auglens.study.statistics.association import (
+    association_coverage,
     curve_association,
     incremental_r2,
     repeated_measures_correlation,
@@ -181,9 +182,11 @@ def association_rows(
             equal = found.pop("equivalence")
             by_augment = dict(zip(design.augments, found.pop("by_augment").tolist(), strict=True))
             naive = pd.Series(first.ravel()).corr(pd.Series(second.ravel()), method="spearman")
+            coverage = association_coverage(*first.shape)
             place: Row = {"similarity": name, "accuracy": accuracy, **found, "spearman": naive}
             yield {
                 **place,
+                "coverage": coverage,
                 **{f"equivalence_{key}": equal[key] for key in ("low", "high", "p", "power")},
                 **{f"r_{augment}": value for augment, value in by_augment.items()},
             }
