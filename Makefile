@@ -47,9 +47,10 @@ lint: $(READY)  ## ruff and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-notebooks: $(READY)  ## Run the notebook on the newest sweep; writes notebooks/*.executed.ipynb
+notebooks: $(READY)  ## Run the notebooks on the newest sweep; writes notebooks/*.executed.ipynb
 	AUGLENS_SWEEP="$(abspath $(SWEEP))" $(BIN)/jupyter execute --output='{notebook_name}.executed' \
-		--kernel_name=python3 notebooks/01_poster.ipynb
+		--kernel_name=python3 \
+		notebooks/01_poster.ipynb notebooks/02_maps.ipynb notebooks/03_statistics.ipynb
 
 lock: $(READY)  ## Resolve requirements.lock anew for Linux and macOS, Python 3.11 and newer
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \

@@ -1,9 +1,34 @@
+import json
+import re
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 import wandb
 
-from auglens.tracking import TrackedRun, resolve_mode, run_name, sweep_name, wandb_logger
+from auglens import tracking
+from auglens.study import build_study
+from auglens.tracking import (
+    TrackedRun,
+    mirror_study,
+    resolve_mode,
+    run_name,
+    sweep_name,
+    wandb_logger,
+)
+from tests.conftest import REPOSITORY, Sweep
+from tests.study.conftest import MEASURING
+from tests.study.generated_sweep import make_config, write_run
+
+LOGGER = {
+    "_target_": "auglens.tracking.wandb_logger",
+    "project": "auglens",
+    "entity": None,
+    "mode": "offline",
+}
 
 
 @pytest.fixture
@@ -83,3 +108,93 @@ def test_names_of_runs_and_groups() -> None:
     config = {"augment": {"name": "crop", "strength": 0.5}, "seed": 3}
     assert run_name(config) == "crop-s0.5-seed3"
     assert sweep_name(Path("multirun/2026-01-31/12-00-00-000000")) == "2026-01-31/12-00-00-000000"
+
+
+def records(run: Path) -> list[dict[str, Any]]:
+    """What an offline run holds, read with W&B's own command."""
+    command = [str(Path(sys.executable).parent / "wandb"), "leet", "inspect", "--json", str(run)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture
+def mirrored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Path:
+    """A sweep whose study is mirrored by a W&B that takes no table longer than its curves."""
+    sweep = tmp_path / "day" / "time of day"
+    for number, augment in enumerate(("crop", "none")):
+        config = {**make_config(augment), "logger": LOGGER}
+        write_run(sweep / f"{number}-{augment}-s1-seed0", config)
+    study = build_study([sweep], out=sweep, **MEASURING)
+    monkeypatch.setenv("WANDB_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr(tracking, "MOST_ROWS", len(pd.read_csv(tables(sweep)["curves"])))
+    mirror_study(study, sweep)
+    assert capfd.readouterr() == ("", "")
+    return sweep
+
+
+def tables(sweep: Path) -> dict[str, Path]:
+    return {path.stem: path for path in (sweep / "report" / "tables").glob("*.csv")}
+
+
+def test_the_study_has_every_table_that_wandb_takes_and_names_the_others(mirrored: Path) -> None:
+    (run,) = (mirrored / "wandb").glob("offline-run-*")
+    rows = {name: len(pd.read_csv(path)) for name, path in tables(mirrored).items()}
+    long = {name for name, count in rows.items() if count > rows["curves"]}
+    assert "metrics" in long
+    logged = {path.name.split("_0_")[0]: path for path in run.rglob("*.table.json")}
+    assert set(logged) == {"runs", *rows} - long
+    content = json.loads(logged["table1"].read_text(encoding="utf-8"))
+    table = pd.read_csv(tables(mirrored)["table1"])
+    assert content["columns"] == table.columns.tolist()
+    held = pd.DataFrame(content["data"], columns=content["columns"])
+    pd.testing.assert_frame_equal(held.astype(table.dtypes.to_dict()), table)
+    updates = [one["summary"].get("update", {}) for one in records(run) if "summary" in one]
+    (said,) = (one["tables_left_out"] for one in updates if "tables_left_out" in one)
+    assert set(said.split(", ")) == {f"{name} ({rows[name]} rows)" for name in long}
+
+
+def test_the_report_is_a_panel_and_an_artifact(mirrored: Path) -> None:
+    (run,) = (mirrored / "wandb").glob("offline-run-*")
+    (page,) = (run / "files" / "media" / "html").iterdir()
+    assert page.read_bytes() == (mirrored / "report" / "report.html").read_bytes()
+    artifacts = [one["artifact"] for one in records(run) if one["type"] == "artifact"]
+    (report,) = (one for one in artifacts if one["type"] == "report")
+    assert report["name"] == "study-day-time-of-day"
+    held = {one["path"]: Path(one["local_path"]) for one in report["manifest"]["contents"]}
+    files = {f"tables/{path.name}" for path in tables(mirrored).values()}
+    assert set(held) == {"report.html", "summary.json", *files}
+    for name, staged in held.items():
+        assert staged.read_bytes() == (mirrored / "report" / name).read_bytes()
+
+
+def test_what_the_page_about_wandb_names_is_what_is_logged(sweep: Sweep) -> None:
+    page = (REPOSITORY / "docs" / "wandb.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1:4] for line in page.splitlines() if line.startswith("|")][2:]
+    train, study = rows[:5], rows[5:]
+    assert [first.strip()[:8] for first in (train[0][0], study[0][0])] == ["each job", "the stud"]
+    known = logged(sweep.folder / "1-crop-s1-seed0")
+    told = {name for row in train for name in re.findall("`([^`]*)`", row[2])}
+    assert {name.replace("<method>", "gradient") for name in told} <= known
+    assert len(told) > 20
+    study_names = re.findall(r"`(tables/\w+|report)`", study[0][2] + study[1][2])
+    assert set(study_names) <= logged(sweep.folder)
+
+
+def logged(folder: Path) -> set[str]:
+    """Keys of history, summary and config that the W&B runs of a folder hold; nested with dots."""
+    keys = set()
+    for run in (folder / "wandb").glob("offline-run-*"):
+        for record in records(run):
+            config = record.get("run", {}).get("config", {})
+            for update in (config, record.get("summary", {})):
+                keys |= _dotted(update.get("update", {}))
+    return keys
+
+
+def _dotted(content: dict[str, Any]) -> set[str]:
+    inner = {key: value for key, value in content.items() if isinstance(value, dict)}
+    nested = {f"{key}.{name}" for key, value in inner.items() for name in value}
+    # Media and tables are records of their own, of a certain type.
+    return {key.removesuffix("._type") for key in (*content, *nested)}

@@ -195,7 +195,7 @@ def test_the_same_sweep_gives_the_same_tables_to_the_byte_whatever_the_threads(
     torch.set_num_threads(threads)
     first, second = study.report.parent.parent, again.report.parent.parent
     names = [path.relative_to(first) for path in first.rglob("*.csv")]
-    assert len(names) == 6
+    assert len(names) > 15
     assert not [name for name in names if name.stem in TRUST_COLUMNS]
     for name in names:
         assert (first / name).read_bytes() == (second / name).read_bytes()

@@ -66,8 +66,8 @@ def test_every_question_has_its_figure(trusted: Study) -> None:
 
 def test_the_report_shows_the_main_method_and_links_the_others(page: Page) -> None:
     images = [attrs["alt"] for tag, attrs in page.tags if tag == "img"]
-    # Figures 1 and 2, five of the first configured method, six on trust.
-    assert len(images) == 2 + 5 + 6
+    # Figures 1 and 2, five of the first configured method, three of the statistics, six on trust.
+    assert len(images) == 2 + 5 + 3 + 6
     assert page.values("href") == [f"methods/{name}.html" for name in METHODS]
     assert not [attrs for tag, attrs in page.tags if tag == "details" and "open" in attrs]
 

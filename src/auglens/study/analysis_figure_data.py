@@ -152,11 +152,13 @@ def _dose(condition: Condition, quantity: str, found: MeanInterval) -> dict[str,
 
 
 def _shift_of(condition: Condition, shifts: pd.DataFrame, method: str) -> MeanInterval:
+    found = []
     if len(shifts):
         own = shifts[(shifts["method"] == method) & (shifts["measure"] == "cc")]
-        for one in own[own["label"] == condition.label].to_dict("records"):
-            return MeanInterval(one["delta"], one["low"], one["high"], one["n"])
-    return MeanInterval(np.nan, np.nan, np.nan, 0)
+        found = own[own["label"] == condition.label].to_dict("records")
+    if not found:
+        return MeanInterval(np.nan, np.nan, np.nan, 0)
+    return MeanInterval(found[0]["delta"], found[0]["low"], found[0]["high"], found[0]["n"])
 
 
 def seed_means(group: Group, method: str) -> SeedMeans | None:

@@ -62,7 +62,7 @@ def differences_figure(differences: pd.DataFrame, *, against: str, note: str) ->
     set_margins(figure, left=left, right=right, bottom=0.55, top=0.65, wspace=0)
     draw_differences(differences, ax)
     ax.set_xlabel(f"test accuracy minus that of {against}, percentage points", fontsize=9)
-    ax.legend(loc="lower left", bbox_to_anchor=(0, 1), fontsize=8, frameon=False, ncols=2)
+    _add_reference_legend(ax)
     figure.suptitle(f"Differences in test accuracy to {against}{note}", fontsize=10)
     return figure
 
@@ -90,7 +90,8 @@ def draw_differences(differences: pd.DataFrame, ax: Axes) -> Axes:
         p = say_p(one["p_holm"]) if one["tested"] else f"{say_p(one['p'])} (control)"
         ax.text(1.03, place, f"{one['n']:.0f}", transform=beside, fontsize=8, va="center")
         ax.text(1.12, place, p, transform=beside, fontsize=8, va="center")
-    ax.barh([np.nan], [np.nan], color="#E4E4E4", label="too small to be found with 80 % power")
+    if differences["smallest"].notna().any():
+        ax.barh([np.nan], [np.nan], color="#E4E4E4", label="too small to be found with 80 % power")
     ax.axvline(0, color="black", linewidth=0.8)
     ax.set_yticks(range(len(differences)), differences["label"].tolist())
     ax.set_ylim(len(differences) - 0.5, -0.5)
@@ -224,7 +225,7 @@ def _add_reference_legend(ax: Axes) -> None:
     handles, names = ax.get_legend_handles_labels()
     if handles:
         ax.legend(
-            handles, names, loc="lower left", bbox_to_anchor=(0, 1), fontsize=7.5, frameon=False
+            handles, names, loc="lower left", bbox_to_anchor=(0, 1), fontsize=8, frameon=False
         )
 
 

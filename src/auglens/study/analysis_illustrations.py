@@ -48,6 +48,8 @@ def illustrate_differences(evidence: Evidence) -> Iterator[Illustration]:
         "Grey, between the ticks: true differences that this number of seeds would have told apart "
         f"from 0 with less than 80 % power, at level 0.05, uncorrected. {say_usual(evidence)}"
     )
+    if rows["low"].isna().all():
+        caption += "With one pair of runs there is no interval and no test."
     said = ", ".join(f"{one['label']} {one['mean']:+.1f}" for one in rows.to_dict("records"))
     alt = f"Forest plot of differences in test accuracy, percentage points: {said}."
     drawn = analysis_figures.differences_figure(

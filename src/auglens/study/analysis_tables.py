@@ -77,6 +77,7 @@ ASSOCIATION: Mapping[str, Cell] = {
     "strengths": _count("num_strengths"),
     "correlation": _value("estimate"),
     "95 % interval": _ends("low", "high"),
+    "its coverage": _value("coverage", 2),
     "p": _p("p"),
     "orders": _count("num_permutations"),
     "90 % interval": _ends("equivalence_low", "equivalence_high"),

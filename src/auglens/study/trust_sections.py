@@ -22,6 +22,7 @@ from auglens.study.page_tables import (
     spread,
 )
 from auglens.study.palette import hex_colour
+from auglens.study.randomization_verdicts import FAILS, PASSES, UNTOLD, judge_methods, word
 from auglens.study.trust_gaps import Note, missing_affinity, missing_measure, missing_methods
 from auglens.study.trust_illustrations import (
     illustrate_agreement,
@@ -31,7 +32,6 @@ from auglens.study.trust_illustrations import (
     illustrate_perturbation,
     illustrate_sanity,
 )
-from auglens.study.randomization_verdicts import FAILS, PASSES, UNTOLD, judge_methods, word
 
 __all__ = ["TrustSection", "describe_trust", "sections_of_trust"]
 

@@ -102,7 +102,9 @@ def test_the_same_maps_have_no_shift_exactly(tmp_path: Path) -> None:
         assert row["p"] == 1.0
         floor = row["floor_a"]
         assert isinstance(floor, float)
-        assert (row["rho_star"] == 1.0) if floor > 0.05 else np.isnan(row["rho_star"])
+        rho_star = row["rho_star"]
+        assert isinstance(rho_star, float)
+        assert rho_star == 1.0 if floor > 0.05 else np.isnan(rho_star)
 
 
 def test_maps_of_other_settings_are_left_out(tmp_path: Path) -> None:

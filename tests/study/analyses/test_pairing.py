@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from auglens.study.analyses.pairing import paired_runs, rng_for, seed_grid, augmented_conditions
+from auglens.study.analyses.pairing import augmented_conditions, paired_runs, rng_for, seed_grid
 from auglens.study.conditions import Group, find_groups
 from auglens.study.load import Run
 from tests.study.generated_sweep import make_config, make_record

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from auglens.study.analyses.pairing import paired_runs, rng_for, seed_grid, augmented_conditions
+from auglens.study.analyses.pairing import augmented_conditions, paired_runs, rng_for, seed_grid
 from auglens.study.conditions import Condition, Group
 from auglens.study.palette import FLOOR
 from auglens.study.statistics.correction import holm

@@ -11,7 +11,7 @@ from auglens.study.conditions import Condition, Group, seeds_of
 from auglens.study.load import Run
 from auglens.study.palette import BASELINE, FLOOR
 
-__all__ = ["by_seed", "paired_runs", "rng_for", "seed_grid", "augmented_conditions"]
+__all__ = ["augmented_conditions", "by_seed", "paired_runs", "rng_for", "seed_grid"]
 
 
 def by_seed(runs: Sequence[Run]) -> dict[tuple[int, ...], Run]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auglens.study.analyses.map_similarity import GroupMaps, MapSimilarity
-from auglens.study.analyses.pairing import paired_runs, rng_for, augmented_conditions
+from auglens.study.analyses.pairing import augmented_conditions, paired_runs, rng_for
 from auglens.study.conditions import Condition, Group, seeds_of
 from auglens.study.load import Run
 from auglens.study.palette import FLOOR

@@ -166,8 +166,8 @@ def equivariance_is_diagonal(evidence: Evidence, method: str) -> Outcome:
     own = rows_of(evidence, "equivariance_diagonal", method=method)
     if own.empty:
         return cannot_tell(
-            "Equivariance was not measured for every network and augmentation "
-            "(measures=[equivariance])."
+            "Equivariance was not measured for every network and augmentation, each with the "
+            "others' (the measure equivariance)."
         )
     row = first_of(own)
     if row["n"] < FEWEST_SEEDS:

@@ -197,7 +197,11 @@ def saliency_adds(evidence: Evidence, method: str) -> Outcome:
     """H6: leave-one-augmentation-out R2 of accuracy with CC, beyond affinity and diversity."""
     own = rows_of(evidence, "incremental", method=method)
     if own.empty:
-        return cannot_tell(f"{NO_STRENGTHS} It also needs measures=[affinity_diversity].")
+        if rows_of(evidence, "associations", method=method).empty:
+            return cannot_tell(NO_STRENGTHS)
+        return cannot_tell(
+            "It needs affinity and diversity of every network (measures=[affinity_diversity])."
+        )
     row = first_of(own)
     word = SHOWN if row["gain"] > 0 and row["p"] < SIGNIFICANCE else NOT_SHOWN
     sentence = (
