@@ -13,9 +13,9 @@ import torch
 from rich.console import Console
 from rich.text import Text
 
-from auglens.components import build_network, built
-from auglens.datasets.spec import ImageSpec
-from auglens.explainer import Explainer, ProbeImages, checkpoint_name, load_weights, predict
+from auglens.components import built
+from auglens.explainer import Explainer, ProbeImages, predict
+from auglens.loaded_run import recorded_network, recorded_probe
 from auglens.measures.measure import Measure, NotMeasurable, Subject, Task
 from auglens.progress import image_progress
 from auglens.records.identity import digest
@@ -27,7 +27,7 @@ from auglens.records.measures import (
     measure_path,
     write_measure,
 )
-from auglens.records.run import RecordError, RunRecord, read_probe
+from auglens.records.run import RunRecord
 from auglens.run_figures import write_probe_figure
 from auglens.study.load import Run, StudyError, load_sweeps
 from auglens.trust import build_recorded, check_recorded, targets
@@ -278,11 +278,9 @@ class ExplainStage:
     def _load(self, identity: str) -> Subject:
         """A run with its network, built only from what its record may name."""
         run = self.runs[identity]
-        config = run.record.config
-        check_recorded(config["model"]["net"], trust=self.request.trust)
         explainer = self._explainer(run, [])
-        net = build_network(config, _image_spec(config, explainer.probe))
-        load_weights(net, run.folder / checkpoint_name(config))
+        trust = self.request.trust
+        net = recorded_network(run.folder, run.record, explainer.probe, trust=trust)
         net.to(self._device(run.record))
         return Subject(run, explainer, net, predict(net, explainer.probe.images))
 
@@ -301,13 +299,7 @@ class ExplainStage:
 
     def _read_probe(self, identity: str) -> ProbeImages:
         run = self.runs[identity]
-        stored = read_probe(run.folder)
-        parts = (stored.images, stored.labels, stored.probe_ids)
-        probe = ProbeImages(*(torch.from_numpy(part) for part in parts))
-        if probe.hash != run.record.probe_hash:
-            path = run.folder / "probe.npz"
-            raise RecordError(f"{path} holds other images than the run explained.")
-        return probe
+        return recorded_probe(run.folder, run.record)
 
     def _device(self, record: RunRecord) -> torch.device:
         """Where the run was trained, if that is here."""
@@ -347,10 +339,3 @@ def _recorded_layer(config: Mapping[str, Any]) -> str | None:
     if layer is not None and not isinstance(layer, str):
         raise ValueError(f"The record's model.cam_layer={layer!r} is no name of a layer.")
     return layer
-
-
-def _image_spec(config: dict[str, Any], probe: ProbeImages) -> ImageSpec:
-    dataset = config["dataset"]
-    channels, height, width = probe.images.shape[1:]
-    names, mean, std = (tuple(dataset[key]) for key in ("class_names", "mean", "std"))
-    return ImageSpec(dataset["name"], channels, height, width, names, mean, std)
