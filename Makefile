@@ -35,6 +35,12 @@ reference: $(READY)  ## Run the reference study (about an hour on two cores) and
 	$(BIN)/python train.py -m experiment=strength $(TWO_METHODS) hydra.sweep.dir=$(REFERENCE)/strength 'reuse=[$(REFERENCE)/seeds]'
 	$(BIN)/python train.py -m experiment=floor_order,floor_init,floor_all 'seed=range(10)' $(TWO_METHODS) hydra.sweep.dir=$(REFERENCE)/floors 'reuse=[$(REFERENCE)/seeds]'
 	$(BIN)/python train.py -m augment=none data.batch_size=10 'seed=range(10)' $(TWO_METHODS) hydra.sweep.dir=$(REFERENCE)/batches_of_10
+	$(BIN)/python -m auglens.explain sweep=$(REFERENCE)/seeds 'measures=[affinity_diversity,equivariance]'
+	$(BIN)/python -m auglens.explain sweep=$(REFERENCE)/strength measures=affinity_diversity
+	$(BIN)/python -m auglens.study 'sweep=[$(REFERENCE)/seeds,$(REFERENCE)/strength,$(REFERENCE)/floors,$(REFERENCE)/batches_of_10]' out=$(REFERENCE)/study
+	cp $(REFERENCE)/study/report/results.md docs/results.md
+	mkdir -p docs/figures
+	grep -o 'figures/[^)]*png' docs/results.md | sort -u | xargs -I {} cp $(REFERENCE)/study/report/{} docs/{}
 
 test: $(READY) lint  ## Lint, type-check and test, without what needs minutes or a cluster
 	$(BIN)/python -m pytest -m "not cluster and not extras and not long"

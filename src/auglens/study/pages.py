@@ -27,7 +27,7 @@ from auglens.study.page_tables import (
 )
 from auglens.study.palette import hex_colour
 from auglens.study.trust_sections import TrustSection, describe_trust
-from auglens.study.verdicts.verdict import Outcome, Verdict, say_p
+from auglens.study.verdicts.verdict import WORDS, Outcome, Verdict, say_p
 
 __all__ = [
     "Findings",
@@ -208,6 +208,12 @@ def say_estimate(outcome: Outcome) -> str:
     return f"{said} ({number(outcome.low)} to {number(outcome.high)})"
 
 
+def by_word(verdicts: Sequence[Verdict]) -> list[tuple[str, list[Verdict]]]:
+    """Verdicts by their word, in the order of :data:`WORDS`; words without any are left out."""
+    found = [(word, [one for one in verdicts if one.outcome.word == word]) for word in WORDS]
+    return [(word, those) for word, those in found if those]
+
+
 def _environment(findings: Findings) -> Environment:
     environment = Environment(
         loader=PackageLoader("auglens.study"),
@@ -230,6 +236,7 @@ def _environment(findings: Findings) -> Environment:
         primary_table=primary_table,
         describe_trust=describe_trust,
         say_estimate=say_estimate,
+        by_word=by_word,
         appendix_tables=lambda evidence, method: appendix_tables(evidence, method, findings.kl_eps),
         settings_of=lambda evidence, method: describe_settings(evidence.settings.get(method, ())),
     )

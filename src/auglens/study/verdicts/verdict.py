@@ -11,6 +11,7 @@ __all__ = [
     "SHOWN",
     "SIGNIFICANCE",
     "UNTOLD",
+    "WORDS",
     "Outcome",
     "Primary",
     "Verdict",
@@ -22,6 +23,7 @@ __all__ = [
 
 SHOWN, NOT_SHOWN, CONTRADICTED = "shown", "not shown", "contradicted"
 UNTOLD = "cannot be told from these runs"
+WORDS = (SHOWN, CONTRADICTED, NOT_SHOWN, UNTOLD)
 SIGNIFICANCE = 0.05
 # With fewer no exact two-sided test of paired differences can reach 5 %: 2 / 2^5 is .0625.
 FEWEST_SEEDS = 6
