@@ -3,14 +3,13 @@ import re
 
 import pytest
 
-from auglens import progress
 from auglens.progress import LATEST, SweepClock
 
 
 def ticking(monkeypatch: pytest.MonkeyPatch, *seconds: float) -> None:
     """Let the clock of the process move by these seconds from call to call."""
     times = itertools.accumulate(seconds, initial=100.0)
-    monkeypatch.setattr(progress.time, "monotonic", lambda: next(times))
+    monkeypatch.setattr("auglens.progress.time.monotonic", lambda: next(times))
 
 
 def test_what_is_left_follows_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:

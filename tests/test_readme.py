@@ -51,6 +51,9 @@ def test_make_targets_do_what_the_readme_says() -> None:
 
     targets = {command.split()[1] for command in COMMANDS if command.startswith("make ")}
     assert targets == {"reproduce", "test"}
+    # What is sweep, floor or study of the reference is a command of the README too.
+    for experiment in ("seeds", "strength", "floor_order,floor_init,floor_all"):
+        assert f"experiment={experiment} " in recipe("reference")
     assert SWEEPS[0].removeprefix("python ") in recipe("reproduce")
     assert "notebooks/01_poster.ipynb" in recipe("notebooks")
     for step in ("ruff check", "ruff format --check", "mypy", "pytest"):
@@ -68,24 +71,41 @@ def test_the_poster_from_one_command() -> None:
     assert (REPOSITORY / report).stat().st_size > 100_000
 
 
+def reduced(words: list[str], reused: Path) -> list[str]:
+    """The same command with fewer jobs where it is one of hundreds, and a folder that exists."""
+    kept = [f"reuse=[{reused}]" if word.startswith("reuse=") else word for word in words]
+    if not any(word.startswith("experiment=") for word in words):
+        return kept
+    fewer = {"seed": "seed=0,1"}
+    if {"experiment=seeds", "experiment=strength"} & set(words):
+        fewer["augment"] = "augment=crop,none"
+    return [word for word in kept if word.split("=")[0] not in fewer] + list(fewer.values())
+
+
 @pytest.mark.parametrize("command", SWEEPS[1:])
-def test_sweeps(cli: Cli, tmp_path: Path, command: str) -> None:
+def test_sweeps(cli: Cli, sweep: Sweep, tmp_path: Path, command: str) -> None:
     folder = tmp_path / "day" / "time"
-    chosen = {word.split("=")[0] for word in shlex.split(command)}
+    arguments = reduced(shlex.split(command)[2:], sweep.folder)
+    chosen = {word.split("=")[0] for word in arguments}
     small = [word for word in SMALL if word.split("=")[0] not in chosen]
-    arguments = shlex.split(command)[2:]
     code = cli(*arguments, f"hydra.sweep.dir={folder}", *small, "logger=none", "figures=false")
     assert code == 0
     assert (folder / "report" / "report.html").exists()
 
 
 def test_the_report_again_from_files_alone(sweep: Sweep, tmp_path: Path) -> None:
-    (command,) = (command for command in COMMANDS if "auglens.study" in command)
-    words = shlex.split(command)[3:]
-    assert [word.split("=")[0] for word in words] == ["sweep"]
+    again, joined = (
+        [word.split("=")[0] for word in shlex.split(command)[3:]]
+        for command in COMMANDS
+        if "auglens.study" in command
+    )
+    assert sorted([again, joined]) == [["sweep"], ["sweep", "out"]]
     maps = (sweep.folder / "maps.csv").read_bytes()
-    assert study_main([f"sweep={sweep.folder}", f"out={tmp_path}"]) == 0
-    assert (tmp_path / "maps.csv").read_bytes() == maps
+    assert study_main([f"sweep={sweep.folder}", f"out={tmp_path / 'again'}"]) == 0
+    assert (tmp_path / "again" / "maps.csv").read_bytes() == maps
+    both = f"sweep=[{sweep.folder},{run_folders(sweep.folder)[0]}]"
+    assert study_main([both, f"out={tmp_path / 'joined'}"]) == 0
+    assert len((tmp_path / "joined" / "runs.csv").read_text().splitlines()) == 1 + 6
 
 
 def test_what_the_explain_stage_adds(sweep: Sweep, data_dir: Path, tmp_path: Path) -> None:

@@ -125,6 +125,23 @@ LAYOUTS = (
         only={"maps": True},
     ),
     _Layout(
+        "exploratory",
+        "A search through all measures of single maps: differences to none, paired by seed. q is p "
+        "after Benjamini and Hochberg over all measures and augmentations of the method; none of "
+        "these is a primary analysis.",
+        "training set",
+        "label",
+        {
+            "n": _count("n"),
+            "difference": _value("mean"),
+            "95 % t-interval": _ends("low", "high"),
+            "d_z": _value("d_z", 2),
+            "p": _p("p"),
+            "q": _p("q"),
+        },
+        by=("method", "measure"),
+    ),
+    _Layout(
         "friedman",
         "Friedman's test of test accuracy with seeds as blocks (rank 1: the highest), so that it "
         "speaks of this data set alone.",

@@ -14,6 +14,7 @@ from auglens.study.analyses.differences import (
     interval_table,
     run_values,
 )
+from auglens.study.analyses.exploratory import exploratory_rows
 from auglens.study.analyses.levels import diagonal_row, level_rows
 from auglens.study.analyses.map_similarity import (
     PAIRWISE,
@@ -45,7 +46,7 @@ __all__ = ["ANALYSES", "analysis_tables"]
 
 ANALYSES = (
     *("accuracy_intervals", "differences", "contrasts", "friedman"),
-    *("class_accuracy", "class_maps", "levels", "equivariance_diagonal"),
+    *("class_accuracy", "class_maps", "levels", "equivariance_diagonal", "exploratory"),
     *("floors", "shifts", "permanova", "classifier", "scaling", "consensus"),
     *("strength_trends", "shift_trends", "associations", "incremental", "repeated_measures"),
 )
@@ -95,6 +96,7 @@ def _group_tables(
         diagonal = diagonal_row(group, tables["equivariance"], method)
         rows = chain(
             [("levels", level_rows(group, maps, method, nulls))],
+            [("exploratory", exploratory_rows(group, maps, method))],
             [("equivariance_diagonal", [] if diagonal is None else [diagonal])],
             _method_rows(group, method, values, tables["affinity_diversity"]),
         )
