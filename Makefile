@@ -29,13 +29,13 @@ reproduce: $(READY)  ## Train the poster's six networks, explain and compare the
 
 # What docs/results.md is made from: every command can be run by itself, and again after an interruption.
 REFERENCE ?= reference
-TWO_METHODS = 'saliency=[gradient,blur_perturbation]' logger=none figures=false
+REFERENCE_OPTIONS = 'saliency=[gradient,blur_perturbation]' logger=none figures=false
 reference: $(READY)  ## Run the reference study (about an hour on two cores) and write docs/results.md from it
-	$(BIN)/python train.py -m experiment=seeds $(TWO_METHODS) hydra.sweep.dir=$(REFERENCE)/seeds
-	$(BIN)/python train.py -m experiment=strength $(TWO_METHODS) hydra.sweep.dir=$(REFERENCE)/strength 'reuse=[$(REFERENCE)/seeds]'
-	$(BIN)/python train.py -m experiment=floor_order,floor_init,floor_all 'seed=range(10)' $(TWO_METHODS) hydra.sweep.dir=$(REFERENCE)/floors 'reuse=[$(REFERENCE)/seeds]'
-	$(BIN)/python train.py -m augment=none data.batch_size=10 'seed=range(10)' $(TWO_METHODS) hydra.sweep.dir=$(REFERENCE)/batches_of_10
-	$(BIN)/python -m auglens.explain sweep=$(REFERENCE)/seeds 'measures=[affinity_diversity,equivariance]'
+	$(BIN)/python train.py -m experiment=seeds $(REFERENCE_OPTIONS) hydra.sweep.dir=$(REFERENCE)/seeds
+	$(BIN)/python train.py -m experiment=strength $(REFERENCE_OPTIONS) hydra.sweep.dir=$(REFERENCE)/strength 'reuse=[$(REFERENCE)/seeds]'
+	$(BIN)/python train.py -m experiment=floor_order,floor_init,floor_all 'seed=range(10)' $(REFERENCE_OPTIONS) hydra.sweep.dir=$(REFERENCE)/floors 'reuse=[$(REFERENCE)/seeds]'
+	$(BIN)/python train.py -m augment=none data.batch_size=10 'seed=range(10)' $(REFERENCE_OPTIONS) hydra.sweep.dir=$(REFERENCE)/batches_of_10
+	$(BIN)/python -m auglens.explain sweep=$(REFERENCE)/seeds 'measures=[affinity_diversity,equivariance,untrained]'
 	$(BIN)/python -m auglens.explain sweep=$(REFERENCE)/strength measures=affinity_diversity
 	$(BIN)/python -m auglens.study 'sweep=[$(REFERENCE)/seeds,$(REFERENCE)/strength,$(REFERENCE)/floors,$(REFERENCE)/batches_of_10]' out=$(REFERENCE)/study
 	cp $(REFERENCE)/study/report/results.md docs/results.md

@@ -11,6 +11,7 @@ import wandb
 
 from auglens import tracking
 from auglens.study import build_study
+from auglens.study.load import StudyError
 from auglens.tracking import (
     TrackedRun,
     mirror_study,
@@ -163,10 +164,43 @@ def test_the_report_is_a_panel_and_an_artifact(mirrored: Path) -> None:
     (report,) = (one for one in artifacts if one["type"] == "report")
     assert report["name"] == "study-day-time-of-day"
     held = {one["path"]: Path(one["local_path"]) for one in report["manifest"]["contents"]}
-    files = {f"tables/{path.name}" for path in tables(mirrored).values()}
-    assert set(held) == {"report.html", "summary.json", *files}
+    whole = [path for path in (mirrored / "report").rglob("*") if path.is_file()]
+    assert set(held) == {path.relative_to(mirrored / "report").as_posix() for path in whole}
+    assert {"results.md", "methods/gradient.html", "tables/table1.csv"} <= set(held)
     for name, staged in held.items():
         assert staged.read_bytes() == (mirrored / "report" / name).read_bytes()
+
+
+@pytest.mark.parametrize("error", [StudyError, TypeError, ValueError, OSError, wandb.Error])
+def test_a_study_that_cannot_be_mirrored_is_said_and_costs_nothing(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: type[Exception],
+) -> None:
+    def failing(**settings: object) -> None:
+        raise error(f"no {settings['dataframe'] is not None} table")
+
+    sweep = tmp_path / "day" / "time"
+    write_run(sweep / "0-none", {**make_config("none"), "logger": LOGGER})
+    study = build_study([sweep], out=sweep, **MEASURING)
+    monkeypatch.setenv("WANDB_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr(wandb, "Table", failing)
+    mirror_study(study, sweep)
+    assert "W&B does not have the study (no True table); it is whole on disk." in caplog.text
+
+
+def test_the_mirror_reads_no_table_of_single_maps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = tmp_path / "day" / "time"
+    write_run(sweep / "0-none", {**make_config("none"), "logger": LOGGER})
+    study = build_study([sweep], out=sweep, **MEASURING)
+    monkeypatch.setenv("WANDB_DATA_DIR", str(tmp_path / "data"))
+    (sweep / "maps.csv").unlink()
+    mirror_study(study, sweep)
+    (run,) = (sweep / "wandb").glob("offline-run-*")
+    assert list(run.rglob("table1_0_*.table.json"))
 
 
 def test_what_the_page_about_wandb_names_is_what_is_logged(sweep: Sweep) -> None:

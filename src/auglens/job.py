@@ -107,7 +107,7 @@ def run_job(cfg: DictConfig) -> float:
         if multirun:
             note_job(sweep, folder.name, state, wanted)
         tracking.finish(failed=state is not RunState.COMPLETED)
-        _say_progress(console)
+        _say_progress(console, state)
         # Trainer and module refer to each other, so a job's images would stay for several jobs.
         gc.collect()
 
@@ -117,9 +117,10 @@ def _start_clock() -> None:
         SweepFolder.clock.start()
 
 
-def _say_progress(console: Console) -> None:
+def _say_progress(console: Console, state: RunState) -> None:
+    """After a job that ended by itself, how far the sweep is."""
     clock = SweepFolder.clock
-    if clock is not None:
+    if clock is not None and state is not RunState.INTERRUPTED:
         clock.end()
         console.print(Text(f"  {clock}", "dim"))
 

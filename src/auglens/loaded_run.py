@@ -15,7 +15,7 @@ from auglens.models.normalized import NormalizedNetwork
 from auglens.records.run import RecordError, RunRecord, read_map, read_probe, read_record
 from auglens.trust import check_recorded
 
-__all__ = ["LoadedRun", "read_run", "recorded_network", "recorded_probe"]
+__all__ = ["LoadedRun", "first_network", "read_run", "recorded_network", "recorded_probe"]
 
 # Other hardware rounds otherwise; other weights differ by far more.
 LOGITS_TOLERANCE = 0.01
@@ -114,6 +114,18 @@ def recorded_network(
     net = build_network(record.config, _image_spec(record.config, probe))
     load_weights(net, folder / checkpoint_name(record.config))
     return net
+
+
+def first_network(record: RunRecord, probe: ProbeImages) -> NormalizedNetwork:
+    """The network of a record as it was before its first step, in eval mode on the CPU.
+
+    Its class is built without asking for trust: call it for records whose network was built.
+
+    Args:
+        record: Of the run.
+        probe: Images of the size that the network takes.
+    """
+    return build_network(record.config, _image_spec(record.config, probe)).eval()
 
 
 def _image_spec(config: Mapping[str, Any], probe: ProbeImages) -> ImageSpec:

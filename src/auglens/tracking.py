@@ -148,7 +148,8 @@ def mirror_study(study: "Study", sweep: Path) -> None:
     """Add each run's similarity to its W&B summary, and the study as a run of the group.
 
     Runs are found by their ids; only those that this sweep trained with W&B are opened. The first
-    saliency method has ``similarity/<measure>``, every one ``similarity/<method>/<measure>``.
+    saliency method has ``similarity/<measure>``, every one ``similarity/<method>/<measure>``. What
+    W&B cannot take is warned of and costs nothing else.
 
     Args:
         study: What was built from the sweep.
@@ -161,7 +162,7 @@ def mirror_study(study: "Study", sweep: Path) -> None:
 
     try:
         _mirror(study, sweep, tracked)
-    except (wandb.Error, OSError) as error:
+    except (wandb.Error, OSError, TypeError, ValueError) as error:
         log.warning("W&B does not have the study (%s); it is whole on disk.", error)
 
 
@@ -259,10 +260,10 @@ def _similarity_summary(
 def _log_study(run: Any, study: "Study") -> None:  # noqa: ANN401 - a wandb run
     import wandb
 
-    from auglens.study import load_sweep
+    from auglens.study.saved import SavedTables
 
     report = study.report.parent
-    frames = {"runs": study.runs, **load_sweep(report.parent).tables}
+    frames = {"runs": study.runs, **SavedTables(report / "tables")}
     long = {name: len(frame) for name, frame in frames.items() if len(frame) > MOST_ROWS}
     tables = {
         f"tables/{name}": wandb.Table(dataframe=frame.astype(object).where(frame.notna(), None))
@@ -280,13 +281,12 @@ def _log_study(run: Any, study: "Study") -> None:  # noqa: ANN401 - a wandb run
 
 
 def _report_artifact(name: str, report: Path) -> Any:  # noqa: ANN401 - a wandb artifact
-    """The report as files: the page, its tables and its summary."""
+    """The whole report folder."""
     import wandb
 
     # W&B takes letters, digits, "_", "-" and "." only.
     artifact = wandb.Artifact(re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII), type="report")
-    tables = sorted((report / "tables").glob("*.csv"))
-    for path in (report / "report.html", report / "summary.json", *tables):
+    for path in sorted(one for one in report.rglob("*") if one.is_file()):
         artifact.add_file(str(path), name=path.relative_to(report).as_posix())
     return artifact
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from auglens.records.measures import MeasureResult, measure_hash, write_measure
 from auglens.records.run import read_map, read_probe, read_record
+from auglens.study.trust import UNTRAINED
 
 SUBSTRATES = ("black", "blur", "mean")
 LAYERS = ("linear", "conv2", "conv1")
@@ -70,6 +71,7 @@ def _measures(method: str, probe_ids: list[int], random: np.random.Generator) ->
         ),
         "parameter_randomization": (probe_ids, {}, _parameter_randomization(method, n)),
         "equivariance": (probe_ids, {}, {"augments": _equivariance(n, random)}),
+        "untrained": (probe_ids, {}, {**dict.fromkeys(UNTRAINED, 0.25), "n": n}),
     }
     if method not in ("random", "edge"):
         measures["label_randomization"] = (probe_ids, {}, _label_randomization(n))

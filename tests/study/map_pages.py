@@ -11,7 +11,7 @@ from auglens.study.comparison import compare_maps
 from auglens.study.conditions import find_groups
 from auglens.study.evidence import Evidence
 from auglens.study.load import load_sweeps
-from auglens.study.map_browser import MapBrowser
+from auglens.study.map_browser import MapBrowser, map_browser
 from tests.study.conftest import MEASURING
 from tests.study.generated_sweep import METHODS, NUM_PROBE, SHAPE, make_config, write_run
 
@@ -26,7 +26,7 @@ PAGE = """
 {% block title %}Maps{% endblock %}
 {% block body %}
 {{ map_browser_style() }}
-{% for browser in browsers %}{{ show_map_browser(browser) }}{% endfor %}
+{% for browser in browsers %}{{ show_map_browser(browser, browser.group ~ "_" if browsers | length > 1 else "") }}{% endfor %}
 {{ map_browser_script() }}
 {% endblock %}
 """
@@ -80,6 +80,12 @@ def write_page(path: Path, browsers: Sequence[MapBrowser]) -> Path:
     text = environment.from_string(PAGE).render(browsers=browsers)
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def address_of(folder: Path, out: Path, max_bytes: int = 10_000_000) -> str:
+    """Address of the page of a sweep's groups, written into a folder."""
+    browsers = [map_browser(one, max_bytes=max_bytes) for one in evidence_of(folder)]
+    return write_page(out / "page.html", [one for one in browsers if one]).as_uri()
 
 
 def _rows(frame: pd.DataFrame, runs: list[str]) -> pd.DataFrame:

@@ -64,8 +64,8 @@ def write_strengths(folder: Path) -> Path:
     return folder
 
 
-def gather(sweep: Path, out: Path) -> Evidence:
-    """The only group of a sweep as the report gets it."""
+def keep_findings(sweep: Path, out: Path) -> Findings:
+    """What the report of a sweep gets."""
     kept: list[Findings] = []
 
     def keep(findings: Findings, folder: Path) -> Path:
@@ -75,7 +75,12 @@ def gather(sweep: Path, out: Path) -> Evidence:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build, "write_report", keep)
         build_study([sweep], out=out, **MEASURING)
-    (evidence,) = kept[0].groups
+    return kept[0]
+
+
+def gather(sweep: Path, out: Path) -> Evidence:
+    """The only group of a sweep as the report gets it."""
+    (evidence,) = keep_findings(sweep, out).groups
     return evidence
 
 
@@ -356,6 +361,7 @@ def test_the_pairing_and_how_far_an_interval_can_be_trusted_are_said(
     assert f"{coverage:.0%} with 3 seeds" in caption
     r2 = evidence.tables["permanova"]["r2"].iloc[0]
     assert f"R² = {r2:.3f}" in drawn[f"fig16_runs_{METHOD}"].caption
+    assert "√(1 - mean CC" in drawn[f"fig16_runs_{METHOD}"].caption
 
 
 @pytest.mark.parametrize("values", [True, False], ids=["with values", "without"])

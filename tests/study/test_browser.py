@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 from urllib.parse import unquote
 
 import numpy as np
@@ -15,17 +14,9 @@ from playwright.sync_api import Browser, Page, expect
 from auglens.records.run import read_map, read_probe
 from auglens.saliency.overlay import overlay, relative
 from auglens.study.map_browser import map_browser
-from tests.study.chromium import (
-    PHONE,
-    WIDE,
-    colour_of,
-    contrast,
-    luminance,
-    opened,
-    running_chromium,
-)
-from tests.study.generated_sweep import NUM_PROBE, SHAPE, make_config, write_run
-from tests.study.map_pages import UNDEFINED_IMAGE, evidence_of, write_map_sweep, write_page
+from tests.study.chromium import PHONE, WIDE, opened, running_chromium
+from tests.study.generated_sweep import SHAPE
+from tests.study.map_pages import UNDEFINED_IMAGE, address_of, evidence_of, write_map_sweep
 from tests.study.shown_maps import (
     MINUS,
     choose,
@@ -39,11 +30,9 @@ from tests.study.shown_maps import (
 )
 
 HEIGHT, WIDTH = SHAPE[1:]
-# A colour of the page against its ground, as WCAG 2.2 asks of text.
-LEAST_CONTRAST = 4.5
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with running_chromium() as browser:
         yield browser
@@ -67,11 +56,6 @@ def limits(folder: Path) -> dict[str, float]:
 @pytest.fixture(scope="module")
 def address(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     return address_of(folder, tmp_path_factory.mktemp("page"))
-
-
-def address_of(folder: Path, out: Path, max_bytes: int = 10_000_000) -> str:
-    browsers = [map_browser(one, max_bytes=max_bytes) for one in evidence_of(folder)]
-    return write_page(out / "page.html", [one for one in browsers if one]).as_uri()
 
 
 @pytest.fixture
@@ -339,61 +323,3 @@ def test_a_class_named_like_a_tag_stays_text(page: Page) -> None:
     expect(page.locator("figcaption").get_by_text("image 1007: <script>")).to_be_visible()
     assert "<script>" in page.locator("[data-control=image] option").nth(1).inner_text()
     assert page.locator("script").count() == 2
-
-
-def test_a_phone_shows_it_without_scrolling_sideways(chromium: Browser, address: str) -> None:
-    with opened(chromium.new_page(viewport=PHONE), address) as page:
-        wait_for(page)
-        assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
-        right = page.locator(".map-browser").evaluate(
-            "root => Math.max(...[...root.children].map(one => one.getBoundingClientRect().right))"
-        )
-        assert right <= PHONE["width"]
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_is_readable_in_both_schemes(
-    chromium: Browser, address: str, scheme: Literal["light", "dark"]
-) -> None:
-    with opened(chromium.new_page(viewport=WIDE, color_scheme=scheme), address) as page:
-        wait_for(page)
-        ground = colour_of(page, "body", "backgroundColor")
-        assert (luminance(ground) < 0.1) == (scheme == "dark")
-        for part in ("legend", ".map-browser-hint", "figcaption", "caption", "[role=status]", "td"):
-            assert contrast(colour_of(page, part, "color"), ground) >= LEAST_CONTRAST
-        button = "[data-control=image]"
-        ground = colour_of(page, button, "backgroundColor")
-        assert contrast(colour_of(page, button, "color"), ground) >= LEAST_CONTRAST
-
-
-def test_two_groups_keep_their_states_apart(chromium: Browser, tmp_path: Path) -> None:
-    for rate in (0.001, 0.01):
-        optimizer = {"_target_": "torch.optim.Adam", "lr": rate}
-        for augment in ("crop", "none"):
-            config = make_config(augment, optimizer=optimizer)
-            write_run(tmp_path / "sweep" / f"{augment}-{rate}", config)
-    address = address_of(tmp_path / "sweep", tmp_path)
-    with opened(chromium.new_page(viewport=WIDE), address) as page:
-        wait_for(page)
-        both = page.locator(".map-browser")
-        assert both.count() == 2
-        both.nth(0).get_by_label("next image").click()
-        both.nth(1).get_by_label("previous image").click()
-        both.nth(1).get_by_label("over the image").check()
-        states = [one.locator("[data-part=status]").inner_text() for one in both.all()]
-        assert states[0] == "Image 1007: <script> (2 of 20); gradient; one seed; maps."
-        assert states[1].startswith(f"Image {1000 + 7 * (NUM_PROBE - 1)}: star (20 of 20)")
-        page.reload()
-        for one, state in zip(both.all(), states, strict=True):
-            expect(one.locator("[data-part=status]")).to_have_text(state)
-        assert page.evaluate("Object.keys(window).includes('MapBrowser')") is False
-
-
-def test_without_javascript_the_page_says_where_the_pictures_are(
-    chromium: Browser, address: str
-) -> None:
-    page = chromium.new_page(java_script_enabled=False)
-    page.goto(address)
-    assert "fig4_saliency_*.png" in page.locator("noscript").first.inner_text()
-    expect(page.locator(".map-browser")).to_be_hidden()
-    page.close()

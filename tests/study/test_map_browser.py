@@ -12,6 +12,7 @@ from auglens.records.run import map_path, read_map, read_probe
 from auglens.study import map_stacks
 from auglens.study.evidence import Evidence
 from auglens.study.map_browser import MapBrowser, map_browser
+from auglens.study.map_material import choose_shown, collect
 from auglens.study.map_stacks import round_robin, scale_limit
 from tests.study.generated_sweep import CLASS_NAMES, NUM_PROBE, SHAPE, make_config, write_run
 from tests.study.map_pages import NOT_FINITE_IMAGE, UNDEFINED_IMAGE, evidence_of, write_map_sweep
@@ -45,6 +46,13 @@ def browse(evidence: Evidence, max_bytes: int = ENOUGH) -> MapBrowser:
 def content_of(browser: MapBrowser) -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads(browser.payload)
     return loaded
+
+
+@pytest.fixture
+def packed_once(evidence: Evidence, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is cut to several sizes is read and packed the first time only."""
+    material = collect(choose_shown(evidence, max_pixels=ENOUGH))
+    monkeypatch.setattr("auglens.study.map_browser.collect", lambda _: material)
 
 
 def unpack(text: str, rows: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
@@ -200,6 +208,7 @@ def test_each_map_file_is_read_once(evidence: Evidence, monkeypatch: pytest.Monk
     assert len(read) == len(set(read)) == 2 * len(evidence.group.runs)
 
 
+@pytest.mark.usefixtures("packed_once")
 def test_what_does_not_fit_is_left_out_in_order_and_said(evidence: Evidence) -> None:
     whole = browse(evidence)
     assert whole.left_out == ()
@@ -225,6 +234,7 @@ def test_what_does_not_fit_is_left_out_in_order_and_said(evidence: Evidence) -> 
     assert states[-1][:3] == (0, 0, 1)
 
 
+@pytest.mark.usefixtures("packed_once")
 def test_the_last_to_go_are_the_later_methods(evidence: Evidence) -> None:
     sizes = range(3000, 7000, 50)
     least = next(one for one in (browse(evidence, size) for size in sizes) if one.payload)

@@ -1,4 +1,5 @@
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -44,6 +45,40 @@ def test_every_figure_is_there_with_alternative_text(page: Page, study: Study) -
     numbers = sorted(int(name.removeprefix("fig").split("_")[0]) for name in names)
     # No strengths, so no Figure 15; Figure 4 is there alone and over the images.
     assert numbers == [1, 2, 3, 4, 4, 5, 6, 13, 14, 16, 17, 18]
+
+
+def test_figures_come_in_the_order_of_their_numbers(study: Study) -> None:
+    markup = study.report.read_text(encoding="utf-8")
+    numbers = [int(number) for number in re.findall(r"<figcaption><strong>Figure (\d+)", markup)]
+    assert numbers == [1, 2, 3, 4, 4, 5, 6, 13, 14, 16, 17, 18]
+
+
+def test_figures_without_maps_stand_on_a_page_without_maps(tmp_path: Path) -> None:
+    write_sweep(tmp_path, augments=["crop", "none"])
+    for path in tmp_path.glob("*/saliency/*"):
+        path.unlink()
+    study = build_study([tmp_path], out=tmp_path, **MEASURING)
+    page = Page(study.report)
+    assert "These runs have no saliency maps." in page.text
+    assert "Figure 13." in page.text
+    images = [attrs for tag, attrs in page.tags if tag == "img"]
+    assert len(images) == len(list((study.report.parent / "figures").iterdir())) > 2
+
+
+def test_what_scrolls_has_a_name_and_takes_the_keyboard(page: Page) -> None:
+    scrolled = [attrs for tag, attrs in page.tags if attrs.get("class") == "scroll"]
+    assert len(scrolled) == sum(tag == "table" for tag, _ in page.tags)
+    assert all(attrs["tabindex"] == "0" and attrs["role"] == "region" for attrs in scrolled)
+    names = [attrs["aria-label"] for attrs in scrolled]
+    assert {"Table 1: accuracy", "Values of Figure 2", "Noise floors"} <= set(names)
+    assert all(0 < len(name) < 80 for name in names)
+
+
+def test_verdicts_are_a_list_with_a_heading_each(page: Page) -> None:
+    tags = [(tag, attrs.get("class")) for tag, attrs in page.tags]
+    first = tags.index(("ul", "verdicts"))
+    assert tags[first + 1 : first + 3] == [("li", "verdict"), ("h4", None)]
+    assert tags.count(("li", "verdict")) == len(PRIMARY)
 
 
 def test_tables_have_captions_and_scopes(page: Page) -> None:
@@ -132,12 +167,22 @@ def test_how_maps_were_measured_is_said_and_repeated(tmp_path: Path) -> None:
     assert (summary["kl_eps"], summary["foreground_threshold"]) == ([1e-10, 1e-7], 0.25)
 
 
-def test_the_command_gives_back_its_settings(tmp_path: Path) -> None:
-    command = rebuild_command([tmp_path], tmp_path, kl_eps=[1e-10], foreground_threshold=0.25)
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("a", "a b", "a,b", "[a]", "{a}", "(a)", "a=b", "a:b", "null", "1_000", "1e3", "-1", "~"),
+        *("${a}", "\\${a}", "it's", '"a"', '\\"a"', "a\\", "\\", "ä", "#", "..", "a*b?"),
+    ],
+)
+def test_the_command_gives_back_its_settings(name: str) -> None:
+    command = rebuild_command([Path(name)], Path(name), kl_eps=[1e-10], foreground_threshold=0.25)
     found = settings(shlex.split(command)[3:])
     assert found == {
-        "sweep": str(tmp_path),
+        "sweep": name,
         "out": None,
         "kl_eps": [1e-10],
         "foreground_threshold": 0.25,
     }
+    joined = rebuild_command([Path(name), Path("b")], Path(name), **MEASURING)
+    found = settings(shlex.split(joined)[3:])
+    assert (found["sweep"], found["out"]) == ([name, "b"], name)

@@ -14,6 +14,7 @@ from auglens.records.measures import MeasureResult, measure_hash, write_measure
 from auglens.records.run import read_map, read_record, write_record
 from auglens.study import Study, build_study, trust_figures
 from auglens.study.trust_figures import SanityLine, sanity_figure
+from auglens.study.verdicts.primary import PRIMARY, WITH_MAPS
 from tests.study.conftest import MEASURING
 from tests.study.generated_sweep import (
     GREY,
@@ -70,6 +71,19 @@ def test_the_report_shows_the_main_method_and_links_the_others(page: Page) -> No
     assert len(images) == 2 + 5 + 3 + 6
     assert page.values("href") == [f"methods/{name}.html" for name in METHODS]
     assert not [attrs for tag, attrs in page.tags if tag == "details" and "open" in attrs]
+
+
+def test_further_verdicts_are_folded_in_with_their_method(page: Page) -> None:
+    names = [
+        name for name in METHODS if f"The same analyses with {name} (not primary)" in page.text
+    ]
+    # Nulls explain nothing, and the first method's verdicts are the primary ones.
+    assert names == ["integrated_gradients"]
+    tags = [(tag, attrs.get("class")) for tag, attrs in page.tags]
+    first, further = (n for n, one in enumerate(tags) if one == ("ul", "verdicts"))
+    assert tags[further - 2 : further] == [("details", None), ("summary", None)]
+    assert tags[first:further].count(("li", "verdict")) == len(PRIMARY)
+    assert tags[further:].count(("li", "verdict")) == len(WITH_MAPS)
 
 
 def test_a_method_page_stands_alone_and_links_back(trusted: Study) -> None:

@@ -36,6 +36,18 @@ _DECLARED = (
         about="Spearman correlation of the network's map with that of its twin trained on permuted "
         "labels.",
     ),
+    _run(
+        name="untrained",
+        title="Maps before training",
+        unit="",
+        low=-math.inf,
+        high=math.inf,
+        higher_is_better=None,
+        null="absent",
+        reference=SANITY,
+        about="Place and shape of the heat in maps of the same network before its first step: what "
+        "the architecture and the image show without any training.",
+    ),
     _equivariance(
         name="equivariance_map",
         title="Equivariance of maps",

@@ -237,7 +237,7 @@ def runs_figure(
     Args:
         runs: Columns ``label, x, y``.
         augments: By label.
-        shown: Share of the squared distances that the plane shows.
+        shown: Share of the squared distances that the plane shows; NaN where all are 0.
         note: Method and seeds, for the title.
     """
     right = 0.9 + 0.065 * max(map(len, runs["label"]))
@@ -246,7 +246,8 @@ def runs_figure(
     set_margins(figure, left=0.75, right=right, bottom=0.6, top=0.5, wspace=0)
     draw_runs(runs, ax, augments=augments)
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
-    figure.suptitle(f"Runs in the plane, {shown:.0%} of their distances shown{note}", fontsize=10)
+    said = f", {shown:.0%} of their squared distances shown" if np.isfinite(shown) else ""
+    figure.suptitle(f"Runs in the plane{said}{note}", fontsize=10)
     return figure
 
 
@@ -263,8 +264,8 @@ def draw_runs(runs: pd.DataFrame, ax: Axes, *, augments: Mapping[str, str]) -> A
             label=str(label),
         )
     ax.set_aspect("equal", adjustable="datalim")
-    ax.set_xlabel("first axis, in 1 - mean CC", fontsize=9)
-    ax.set_ylabel("second axis, in 1 - mean CC", fontsize=9)
+    ax.set_xlabel("first axis, in √(1 - mean CC)", fontsize=9)
+    ax.set_ylabel("second axis, in √(1 - mean CC)", fontsize=9)
     return plain(ax)
 
 

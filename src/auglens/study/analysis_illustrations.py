@@ -176,9 +176,14 @@ def illustrate_runs(evidence: Evidence, method: str) -> Iterator[Illustration]:
     if runs.empty:
         return
     shown = float(runs["shown"].iloc[0])
+    said = (
+        f"The plane shows {shown:.0%} of the squared distances."
+        if np.isfinite(shown)
+        else "All distances are 0."
+    )
     caption = (
-        "Classical scaling of the distances 1 - mean CC over the query images between all runs: "
-        f"near points have like maps. The plane shows {shown:.0%} of the squared distances. "
+        "Classical scaling of the distances √(1 - mean CC over the query images) between all runs: "
+        f"near points have like maps. {said} "
         f"{_say_permanova(evidence, method)} {_say_classifier(evidence, method)} "
         f"{say_usual(evidence)}{say_making(evidence, method)}"
     )
@@ -199,7 +204,7 @@ def _runs_table(runs: pd.DataFrame, augments: dict[str, str]) -> PageTable:
             PageRow(str(label), [str(len(own)), *axes], hex_colour(augments[str(label)]))
         )
     heads = ["runs", "first axis\nmean; range", "second axis\nmean; range"]
-    caption = "Coordinates in the unit of the distances, 1 - mean CC."
+    caption = "Coordinates in the unit of the distances, √(1 - mean CC)."
     return value_table(caption, "training set", heads, content)
 
 
@@ -208,11 +213,17 @@ def _say_permanova(evidence: Evidence, method: str) -> str:
     if found.empty:
         return ""
     one = found.iloc[0]
+    if not np.isfinite(one["r2"]):
+        return (
+            "PERMANOVA has no value: the seed leaves nothing, or the distances are not Euclidean."
+        )
     said = say_p(one["p"])
     return (
-        f"Of the variation of the maps left after the seed, the augmentation has R² = "
-        f"{one['r2']:.3f} (PERMANOVA, {one['n_runs']} runs, {one['n_seeds']} seeds, "
-        f"p {said if said[0] == '<' else f'= {said}'} by permuting it within seeds)."
+        f"Of the variation of the maps, their squared distances, {number(one['r2_blocks'])} is the "
+        f"seed's and {number(one['r2_total'])} the augmentation's; of what the seed leaves, the "
+        f"augmentation has R² = {one['r2']:.3f} (PERMANOVA, {one['n_runs']} runs, "
+        f"{one['n_seeds']} seeds, p {said if said[0] == '<' else f'= {said}'} by permuting it "
+        "within seeds)."
     )
 
 
@@ -232,10 +243,11 @@ def _say_classifier(evidence: Evidence, method: str) -> str:
 def illustrate_classes(evidence: Evidence) -> Iterator[Illustration]:
     """Figure 17: differences to the baseline in test accuracy by class."""
     differences = class_differences(evidence.tables["class_accuracy"], evidence.group)
-    if differences.empty:
+    if differences.empty or evidence.group.baseline is None:
         return
+    baseline = evidence.group.baseline.label
     counts = evidence.tables["class_accuracy"].groupby("label", sort=False)["n"].first()
-    counted = ", ".join(f"{label} {counts[label]}" for label in [*differences.index, BASELINE])
+    counted = ", ".join(f"{label} {counts[label]}" for label in [*differences.index, baseline])
     caption = (
         "Mean test accuracy of each class minus the baseline's, percentage points; white is no "
         "difference. What helps on average may harm one class. Runs: "
@@ -249,9 +261,9 @@ def illustrate_classes(evidence: Evidence) -> Iterator[Illustration]:
         f"{differences.columns[column]})."
     )
     drawn = analysis_figures.classes_figure(
-        differences, against=BASELINE, note=f" ({say_seeds(evidence)})"
+        differences, against=baseline, note=f" ({say_seeds(evidence)})"
     )
-    table = _classes_table(evidence, list(differences.index))
+    table = _classes_table(evidence, [*differences.index, baseline])
     yield finish("fig17_classes", "Figure 17", caption, alt, drawn, table)
 
 
@@ -260,7 +272,7 @@ def _classes_table(evidence: Evidence, labels: list[str]) -> PageTable:
     classes = list(dict.fromkeys(table.index.get_level_values("class")))
     augments = {one.label: one.augment for one in evidence.group.usual}
     content = []
-    for label in [*labels, BASELINE]:
+    for label in labels:
         means = [number(table.loc[(label, name), "accuracy_mean"]) for name in classes]
         content.append(PageRow(label, means, hex_colour(augments[label])))
     caption = "Mean test accuracy of each class, fractions."
@@ -277,12 +289,13 @@ def illustrate_seed_means(evidence: Evidence, method: str) -> Iterator[Illustrat
         return
     if means is None:
         return
+    baseline = _baseline_label(evidence)
     said = ", ".join(
         f"{label} {value:.3f}"
         for label, value in means.similarities.items()
-        if label != BASELINE and np.isfinite(value)
+        if label != baseline and np.isfinite(value)
     )
-    compared = f"CC of each average with that of none, mean over the query images: {said}. "
+    compared = f"CC of each average with that of {baseline}, mean over the query images: {said}. "
     caption = (
         f"Saliency maps ({method}) of the first query image of each class, P = map / sum averaged "
         f"over seeds (runs: {_say_runs(means)}), which takes out noise of single networks. All "
@@ -313,9 +326,14 @@ def _means_table(evidence: Evidence, means: SeedMeans) -> PageTable:
         )
         for label, n in means.num_runs.items()
     ]
-    heads = ["runs averaged", "query images", "CC with the average of none"]
+    against = _baseline_label(evidence)
+    heads = ["runs averaged", "query images", f"CC with the average of {against}"]
     caption = "CC between maps averaged over seeds, mean over the query images."
     return value_table(caption, "training set", heads, content)
+
+
+def _baseline_label(evidence: Evidence) -> str:
+    return evidence.group.baseline.label if evidence.group.baseline else BASELINE
 
 
 def _of_method(evidence: Evidence, name: str, method: str) -> pd.DataFrame:

@@ -7,9 +7,8 @@ from typing import Any
 import pandas as pd
 
 from auglens.study.evidence import Evidence
-from auglens.study.page_tables import PageRow, PageTable, RowGroup, number
+from auglens.study.page_tables import PageRow, PageTable, RowGroup, bare_p, number
 from auglens.study.palette import hex_colour
-from auglens.study.verdicts.verdict import say_p
 
 __all__ = ["describe_analyses"]
 
@@ -23,6 +22,7 @@ class _Layout:
 
     Attributes:
         table: Its name in :attr:`Evidence.tables`.
+        title: A few words to find it by.
         caption: What it says.
         corner: Head of the rows' names.
         label: Column of the rows' names.
@@ -32,6 +32,7 @@ class _Layout:
     """
 
     table: str
+    title: str
     caption: str
     corner: str
     label: str
@@ -49,7 +50,7 @@ def _count(name: str) -> Cell:
 
 
 def _p(name: str) -> Cell:
-    return lambda row: say_p(row[name]).removeprefix("p ").removeprefix("= ")
+    return lambda row: bare_p(row[name])
 
 
 def _ends(low: str, high: str, digits: int = 3, times: float = 1) -> Cell:
@@ -70,10 +71,11 @@ DIFFERENCE: Mapping[str, Cell] = {
     "sign flip, Holm": _p("p_sign_flip_holm"),
     "d_z": _value("d_z", 2),
     "share of pairs above": _value("improvement", 2),
-    "smallest told with 80 % power": _value("smallest"),
+    "smallest found with 80 % power, uncorrected": _value("smallest"),
 }
 ASSOCIATION: Mapping[str, Cell] = {
     "augmentations": _count("num_augments"),
+    "fewest seeds": _count("n_seeds"),
     "strengths": _count("num_strengths"),
     "correlation": _value("estimate"),
     "95 % interval": _ends("low", "high"),
@@ -88,6 +90,7 @@ ASSOCIATION: Mapping[str, Cell] = {
 LAYOUTS = (
     _Layout(
         "accuracy_intervals",
+        "Test accuracy",
         "Test accuracy over seeds. The interquartile mean leaves out the best and the worst quarter. "
         "The BCa bootstrap interval is 95 % in name; beside it, how often it held the truth in "
         "simulated normal samples of that size.",
@@ -104,6 +107,7 @@ LAYOUTS = (
     ),
     _Layout(
         "differences",
+        "Differences to none in accuracy and convergence",
         "Differences to none, paired by seed: accuracies as fractions, epochs to 95 % of the own best "
         "validation accuracy and the mean validation accuracy over all epochs. Holm's correction is "
         "over the augmentations; untouched copies (duplicate) are a control beside them.",
@@ -115,9 +119,10 @@ LAYOUTS = (
     ),
     _Layout(
         "differences",
-        "The same of the maps: entropies (nats; of 256 grey values, bits) against none's, and "
-        "similarity to the baseline of the same seed against that of untouched copies, the order-only "
-        "floor of the same pairing.",
+        "Differences in measures of maps",
+        "Differences paired by seed: entropies (nats; of 256 grey values, bits) against none's, and "
+        "similarity to the baseline of the same seed against that of untouched copies, which differ "
+        "from it in the order and make-up of batches alone. KL rises where CC falls.",
         "training set",
         "label",
         {"against": lambda row: str(row["against"]), **DIFFERENCE},
@@ -126,6 +131,7 @@ LAYOUTS = (
     ),
     _Layout(
         "exploratory",
+        "Search through all measures of maps, not primary",
         "A search through all measures of single maps: differences to none, paired by seed. q is p "
         "after Benjamini and Hochberg over all measures and augmentations of the method; none of "
         "these is a primary analysis.",
@@ -142,7 +148,25 @@ LAYOUTS = (
         by=("method", "measure"),
     ),
     _Layout(
+        "untrained_contrasts",
+        "Place and shape of the heat after and before training",
+        "Means of every training set's networks and of the same networks before training, paired by "
+        "seed. p is one-sided, for more after training, uncorrected.",
+        "training set",
+        "label",
+        {
+            "n": _count("n"),
+            "trained": _value("trained"),
+            "untrained": _value("untrained"),
+            "difference": _value("mean"),
+            "95 % t-interval": _ends("low", "high"),
+            "p, one-sided": _p("p_greater"),
+        },
+        by=("method", "measure"),
+    ),
+    _Layout(
         "friedman",
+        "Ranks of test accuracy",
         "Friedman's test of test accuracy with seeds as blocks (rank 1: the highest), so that it "
         "speaks of this data set alone.",
         "training set",
@@ -159,24 +183,26 @@ LAYOUTS = (
     ),
     _Layout(
         "floors",
-        "Noise floors: similarity of the maps of two baselines by what differs between them, over "
-        "pairs of networks. Pairs that share a network are not independent. Same-seed values are read "
-        "against the order floors, cross-seed values against the last one.",
+        "Noise floors",
+        "Similarity of the maps of two baselines by what differs between them, over pairs of runs. "
+        "Pairs that share a run are not independent. Same-seed values are read against the order "
+        "floors, cross-seed values against the last one.",
         "what differs",
         "floor",
         {
             "mean": _value("mean"),
             "sd": _value("sd"),
             "range": _ends("low", "high"),
-            "networks": _count("n_runs"),
+            "runs": _count("n_runs"),
             "pairs": _count("n_pairs"),
         },
         by=("method", "measure"),
     ),
     _Layout(
         "shifts",
+        "Shift of the maps that all seeds share",
         "Cross-seed similarity to none's maps, and Delta: half the sum of both sets' own floors less "
-        "that similarity, above 0 where the augmentation moves maps further than another seed does. p "
+        "that similarity, above 0 where the augmentation changes maps in a way that all seeds share. p "
         "by exchange within seeds, one-sided; the bootstrap interval tells the size only. rho*: the "
         "similarity corrected for both floors, 1 where maps are the same up to noise.",
         "training set",
@@ -198,27 +224,31 @@ LAYOUTS = (
     ),
     _Layout(
         "permanova",
-        "PERMANOVA of 1 - mean CC between all networks of usual strength, the seed first: R2 is the "
-        "augmentation's share of what the seed leaves.",
+        "Share of the augmentation in the maps (PERMANOVA)",
+        "PERMANOVA between all runs of usual strength, whose squared distance is 1 - mean CC, the seed "
+        "first: R2 is the augmentation's share of what the seed leaves; beside it, both shares of all.",
         "method",
         "method",
         {
-            "networks": _count("n_runs"),
+            "runs": _count("n_runs"),
             "seeds": _count("n_seeds"),
             "F": _value("f", 2),
             "R2": _value("r2"),
+            "seed's share of all": _value("r2_blocks"),
+            "augmentation's share of all": _value("r2_total"),
             "p": _p("p"),
         },
     ),
     _Layout(
         "classifier",
+        "Training sets told from maps (classifier)",
         "Classifier two-sample test: logistic regression on 50 principal components of single maps, "
-        "trained on half of the seeds, names the training set of each network of the other seeds by a "
+        "trained on half of the seeds, names the training set of each run of the other seeds by a "
         "majority over its maps; labels permuted within seeds.",
         "method",
         "method",
         {
-            "networks named": _count("n"),
+            "runs": _count("n"),
             "accuracy": _value("accuracy", 2),
             "chance": _value("chance", 2),
             "p": _p("p"),
@@ -226,6 +256,7 @@ LAYOUTS = (
     ),
     _Layout(
         "strength_trends",
+        "Strength and distance to the baseline, same seed",
         "Spearman's correlation of strength and 1 - CC with the baseline of the same seed: mean over "
         "seeds, t-interval, Page's one-sided test with Holm's correction; the last row is the mean of "
         "the augmentations, tested by sign flips of the seeds.",
@@ -243,6 +274,7 @@ LAYOUTS = (
     ),
     _Layout(
         "shift_trends",
+        "Strength and shift",
         "Spearman's correlation of strength and Delta; the last row is the mean of the augmentations, "
         "tested by permuting strengths within seeds, with a bootstrap interval over seeds.",
         "augmentation",
@@ -258,10 +290,11 @@ LAYOUTS = (
     ),
     _Layout(
         "associations",
+        "Similarity and accuracy within augmentations",
         "Similarity of the maps against accuracy within augmentations, adjusted for strength. Whole "
         "accuracy curves are permuted among the augmentations; the intervals are over augmentations, "
-        "of which there are few. The correlation over all points has no p: strengths of one "
-        "augmentation are not independent.",
+        "of which there are few. KL rises where CC falls, so that its correlation has the other sign. "
+        "The correlation over all points has no p: strengths of one augmentation are not independent.",
         "similarity",
         "similarity",
         ASSOCIATION,
@@ -269,11 +302,13 @@ LAYOUTS = (
     ),
     _Layout(
         "incremental",
+        "Accuracy foretold beyond affinity and diversity",
         "Leave-one-augmentation-out R2 of test accuracy from affinity and diversity, and with CC to the "
         "baseline added; below 0 it foretells worse than the mean.",
         "method",
         "method",
         {
+            "fewest seeds": _count("n_seeds"),
             "R2 without": _value("without"),
             "R2 with": _value("with_added"),
             "gain": _value("gain"),
@@ -283,13 +318,14 @@ LAYOUTS = (
     ),
     _Layout(
         "repeated_measures",
+        "Similarity and accuracy across seeds",
         "Across the seeds of one training set: repeated-measures correlation of similarity to the "
         "baseline and test accuracy. It asks whether a seed with nearer maps is more accurate, not "
-        "whether an augmentation is.",
+        "whether an augmentation is. KL rises where CC falls.",
         "similarity",
         "similarity",
         {
-            "networks": _count("n"),
+            "runs": _count("n"),
             "r": _value("r"),
             "df": _count("df"),
             "p": _p("p"),
@@ -322,7 +358,7 @@ def _laid_out(evidence: Evidence, layout: _Layout) -> Iterator[PageTable]:
         RowGroup(str(title), [_page_row(layout, row) for row in own.to_dict("records")])
         for title, own in rows.assign(title=titles).groupby("title", sort=False)
     ]
-    yield PageTable(layout.caption, layout.corner, list(layout.columns), groups)
+    yield PageTable(layout.caption, layout.corner, list(layout.columns), groups, layout.title)
 
 
 def _page_row(layout: _Layout, row: Mapping[Any, Any]) -> PageRow:
@@ -340,10 +376,11 @@ def _consensus(evidence: Evidence) -> Iterator[PageTable]:
         for method, own in means.reset_index().groupby("method", sort=False)
     ]
     caption = (
-        "Similarity to the consensus: mean CC of a network's maps with the mean maps of all other "
-        "augmentations, over networks."
+        "Mean CC of a run's maps with the mean maps of all other augmentations, of other seeds: mean "
+        "and standard deviation over runs."
     )
-    yield PageTable(caption, "training set", ["mean", "sd", "networks"], groups)
+    heads = ["mean", "sd", "runs"]
+    yield PageTable(caption, "training set", heads, groups, "Similarity to the consensus")
 
 
 def _consensus_row(row: Mapping[Any, Any]) -> PageRow:

@@ -71,7 +71,10 @@ def build(
         sweeps=sweeps,
         groups=evidence,
         tables={**tables, **{name: table for name, table in further.items() if len(table)}},
-        absences=_absences(loaded, comparison, unread=unread, unlike=unlike),
+        absences={
+            **_absences(loaded, comparison, unread=unread, unlike=unlike),
+            **_left_out(analyses["left_out"]),
+        },
         **measuring,
     )
     return _written(findings, loaded, comparison, out)
@@ -167,6 +170,15 @@ def _absences(
     if not any(map(is_baseline, loaded.results)):
         topics["Baseline"] = ["There is no run of none, so nothing is compared."]
     return {topic: lines for topic, lines in topics.items() if lines}
+
+
+def _left_out(table: pd.DataFrame) -> dict[str, list[str]]:
+    """What single analyses could not use, by topic, with the method where it is of maps."""
+    lines: dict[str, list[str]] = {}
+    for row in table.to_dict("records"):
+        name = f"{row['name']} ({row['method']})" if row["method"] else row["name"]
+        lines.setdefault(row["topic"], []).append(name)
+    return lines
 
 
 def _undefined(measured: pd.DataFrame) -> list[str]:

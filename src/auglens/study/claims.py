@@ -29,29 +29,14 @@ class Claim:
 
     Attributes:
         name: C1 to C8.
-        statement: In the poster's words.
         seen: What these runs show; where it is about maps, those of the first method that can
             show it.
         others: The same of each further method.
     """
 
     name: str
-    statement: str
     seen: str
     others: tuple[str, ...] = ()
-
-
-STATEMENTS = {
-    "C1": "Saliency maps indicate the strength of an augmentation; strength and parameters have a high "
-    "impact on CC and KL.",
-    "C2": "Cropping is the most accurate; distortion and erasing do well too.",
-    "C3": "Augmented sets converge slower, distortion slowest.",
-    "C4": "There is no background bias.",
-    "C5": "Heat is local and connected.",
-    "C6": "Maps differ clearly between models.",
-    "C7": "CC and KL do not correlate with validation or test accuracy.",
-    "C8": "Entropy shows no difference between models.",
-}
 
 
 def describe_claims(evidence: Evidence) -> list[Claim]:
@@ -66,7 +51,7 @@ def describe_claims(evidence: Evidence) -> list[Claim]:
         "C7": _correlation(evidence),
         "C8": _entropy(evidence),
     }
-    return [Claim(name, STATEMENTS[name], *seen[name]) for name in STATEMENTS]
+    return [Claim(name, *said) for name, said in seen.items()]
 
 
 def _claim(sentences: Sequence[str], note: str = "") -> tuple[str, tuple[str, ...]]:

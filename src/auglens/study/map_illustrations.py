@@ -79,6 +79,8 @@ def _figure_3(evidence: Evidence, method: str) -> Iterator[Illustration]:
 def _figure_4(evidence: Evidence, method: str) -> Iterator[Illustration]:
     maps = evidence.maps[evidence.maps["method"] == method]
     runs = first_runs_with_maps(evidence.group, maps)
+    if not runs:
+        return
     try:
         panels = saliency_panels(runs, method)
     except RecordError:

@@ -9,6 +9,7 @@ __all__ = [
     "NULL_METHODS",
     "explain_command",
     "is_bound_to_ink",
+    "is_coarse",
     "is_zero_on_black",
     "ordered_methods",
     "twins_command",
@@ -16,6 +17,7 @@ __all__ = [
 
 # Maps that no network decides: noise, and the edges of the image.
 NULL_METHODS = ("random", "edge")
+COARSE_METHODS = frozenset({"blur_perturbation", "gradcam", "occlusion"})
 # These weigh a pixel by how far it lies from the baseline.
 ZERO_WITH_BLACK_BASELINE = frozenset({"integrated_gradients", "deeplift"})
 
@@ -49,6 +51,11 @@ def is_bound_to_ink(method: str, settings: Mapping[str, Any]) -> bool:
     if method == "blur_perturbation":
         return True
     return method == "occlusion" and settings.get("baseline") == 0
+
+
+def is_coarse(method: str) -> bool:
+    """Whether maps are coarser than the image, so that neighbours are alike whatever was learned."""
+    return method in COARSE_METHODS
 
 
 def ordered_methods(names: Iterable[str], first: Sequence[str]) -> list[str]:

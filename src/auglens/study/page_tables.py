@@ -14,6 +14,7 @@ __all__ = [
     "PageTable",
     "RowGroup",
     "appendix_tables",
+    "bare_p",
     "measure_facts",
     "measure_head",
     "number",
@@ -64,18 +65,36 @@ class PageTable:
         corner: Head of the rows' names.
         heads: One a column, each of one or more lines.
         groups: The rows.
+        title: A few words to find it by; empty where what it stands below names it.
     """
 
     caption: str
     corner: str
     heads: Sequence[str]
     groups: Sequence[RowGroup]
+    title: str = ""
+
+    @property
+    def name(self) -> str:
+        """The title, or the first sentence of the caption where there is none."""
+        return self.title or self.caption.split(". ")[0].removesuffix(".")
 
 
 def number(value: float, digits: int = 3) -> str:
     """A number for people; a dash where there is none."""
     # Adding 0 turns -0.000 into 0.000.
     return "-" if math.isnan(value) else f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def bare_p(p: float) -> str:
+    """A p-value below a head that says so; a dash where there is none.
+
+    >>> bare_p(0.0123), bare_p(1e-9), bare_p(1.0), bare_p(math.nan)
+    ('.012', '< .001', '1.000', '-')
+    """
+    if math.isnan(p):
+        return "-"
+    return "< .001" if p < 0.001 else f"{p:.3f}".removeprefix("0")
 
 
 def spread(mean: float, sd: float) -> str:
@@ -116,7 +135,8 @@ def primary_table(evidence: Evidence, methods: Sequence[str]) -> PageTable:
         groups.append(RowGroup(method, rows))
     heads = [measure_head(MEASURES[name], evidence.nulls) for name in PRIMARY]
     caption = f"The five primary measures: {SPREAD_SAID}."
-    return PageTable(caption, "training set", heads, groups)
+    title = f"Five primary measures ({', '.join(methods)})"
+    return PageTable(caption, "training set", heads, groups, title)
 
 
 def appendix_tables(evidence: Evidence, method: str, kl_eps: Sequence[float]) -> list[PageTable]:
@@ -139,10 +159,11 @@ def appendix_tables(evidence: Evidence, method: str, kl_eps: Sequence[float]) ->
         if _any_value(cells, labels, kl_column(eps))
     ]
     shown = [group for group in measures if group.rows]
-    tables = [PageTable(f"All measures ({method}): {SPREAD_SAID}.", "measure", labels, shown)]
+    title = f"All measures ({method})"
+    tables = [PageTable(f"{title}: {SPREAD_SAID}.", "measure", labels, shown, title)]
     if by_eps:
-        caption = f"KL(baseline || model) in nats ({method}), by the eps that keeps it finite"
-        tables.append(PageTable(f"{caption}.", "eps", labels, [RowGroup("", by_eps)]))
+        title = f"KL(baseline || model) in nats ({method}), by the eps that keeps it finite"
+        tables.append(PageTable(f"{title}.", "eps", labels, [RowGroup("", by_eps)], title))
     return tables
 
 

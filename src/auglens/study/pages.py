@@ -3,13 +3,14 @@
 import base64
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from auglens.metrics.catalogue import MEASURES, RUN_MEASURES
 from auglens.study.claims import Claim
@@ -27,7 +28,7 @@ from auglens.study.page_tables import (
 )
 from auglens.study.palette import hex_colour
 from auglens.study.trust_sections import TrustSection, describe_trust
-from auglens.study.verdicts.verdict import WORDS, Outcome, Verdict, say_p
+from auglens.study.verdicts.verdict import SIGNIFICANCE, WORDS, Outcome, Verdict, say_p
 
 __all__ = [
     "Findings",
@@ -37,7 +38,11 @@ __all__ = [
     "render_report",
     "render_results",
     "say_estimate",
+    "say_multiplicity",
 ]
+
+# Whatever Markdown, its tables or its formulas could take for a mark, and an "&" before an entity.
+MARKS = re.compile(r"[\\`*_\[\]<>|~$]|&(?=#?\w+;)")
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,7 @@ class Part:
         training: Figures 1 and 2.
         of_maps: Figures 3 to 6 by method, in the order of the report.
         of_methods: Further figures of single methods, by method.
-        of_analyses: Figures of the statistics.
+        of_analyses: Figures of the statistics, in the order of their numbers.
         trust: Whether its maps can be trusted.
         claims: The poster's claims in numbers, by name.
         analyses: All statistics as tables.
@@ -166,8 +171,7 @@ def render_results(
         commands: Make every number again.
         file_name: Of a figure of a part.
     """
-    # Markdown is read as it is: only what could be markup is escaped.
-    environment = _environment(findings).overlay(autoescape=False, finalize=_markdown_text)
+    environment = _environment(findings).overlay(autoescape=False, finalize=_markdown)
     return environment.get_template("results.md.j2").render(
         findings=findings,
         parts=parts,
@@ -180,18 +184,23 @@ def render_results(
 def results_figures(part: Part) -> list[Illustration]:
     """The figures that results are told with: those of the statistics, and similarity to accuracy."""
     of_maps = part.of_maps.get(part.evidence.main_method or "", [])
-    return [*part.of_analyses, *(one for one in of_maps if one.name.startswith("fig6_"))]
+    return [*(one for one in of_maps if one.name.startswith("fig6_")), *part.of_analyses]
 
 
-def _markdown_text(value: object) -> object:
-    """The same text; what a reader of Markdown could take for a tag or an entity is escaped."""
-    if isinstance(value, str):
-        return re.sub(r"<(?=[A-Za-z/!?])", "&lt;", re.sub(r"&(?=[#\w]+;)", "&amp;", value))
-    return value
+def _markdown(value: object) -> object:
+    """Text on one line, to be shown as it is; what is marked as safe is Markdown already."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return Markup(MARKS.sub(r"\\\g<0>", re.sub(r"\s*\n\s*", " ", value)))
 
 
-def _markdown_cell(value: object) -> str:
-    return str(value).replace("|", "\\|").replace("\n", " / ")
+def _markdown_row(cells: Iterable[object]) -> Markup:
+    """A row of a Markdown table; the lines of a cell stand side by side."""
+    shown = [
+        cell if isinstance(cell, Markup) else _markdown(" / ".join(str(cell).splitlines()))
+        for cell in cells
+    ]
+    return Markup(f"| {' | '.join(map(str, shown))} |")
 
 
 def say_estimate(outcome: Outcome) -> str:
@@ -206,6 +215,17 @@ def say_estimate(outcome: Outcome) -> str:
     if math.isnan(outcome.low):
         return said
     return f"{said} ({number(outcome.low)} to {number(outcome.high)})"
+
+
+def say_multiplicity(verdicts: Sequence[Verdict]) -> str:
+    """How many of the verdicts rest on a test, and how many of those may err by chance."""
+    num_tested = sum(bool(one.outcome.test) for one in verdicts)
+    if not num_tested:
+        return "These runs allow none of their tests."
+    return (
+        f"Each is tested at {100 * SIGNIFICANCE:g} % by itself; nothing is corrected across claims, "
+        f"so of the {num_tested} that were tested {SIGNIFICANCE * num_tested:.2g} may err."
+    )
 
 
 def by_word(verdicts: Sequence[Verdict]) -> list[tuple[str, list[Verdict]]]:
@@ -226,16 +246,18 @@ def _environment(findings: Findings) -> Environment:
         number=number,
         spread=spread,
         p=say_p,
-        cell=_markdown_cell,
+        row=_markdown_row,
         facts=measure_facts,
         embedded=lambda png: base64.b64encode(png).decode(),
         colour=hex_colour,
         page=lambda method: f"{quote(method)}.html",
+        address=lambda name: Markup(quote(name)),
     )
     environment.globals.update(
         primary_table=primary_table,
         describe_trust=describe_trust,
         say_estimate=say_estimate,
+        say_multiplicity=say_multiplicity,
         by_word=by_word,
         appendix_tables=lambda evidence, method: appendix_tables(evidence, method, findings.kl_eps),
         settings_of=lambda evidence, method: describe_settings(evidence.settings.get(method, ())),

@@ -8,11 +8,9 @@ from auglens.study.condition_means import (
     zero_methods,
 )
 from auglens.study.evidence import Evidence
+from auglens.study.methods import is_coarse
 
 __all__ = ["say_background", "say_connected"]
-
-# Their maps are coarser than the image, so that neighbouring pixels are alike whatever was learned.
-COARSE_METHODS = frozenset({"blur_perturbation", "gradcam", "occlusion"})
 
 
 def say_background(evidence: Evidence) -> tuple[list[str], str]:
@@ -46,7 +44,7 @@ def say_connected(evidence: Evidence) -> tuple[list[str], str]:
         As for :func:`say_background`.
     """
     sentences = [_connected(evidence, method) for method in explaining_methods(evidence)]
-    coarse = [method for method in explaining_methods(evidence) if method in COARSE_METHODS]
+    coarse = [method for method in explaining_methods(evidence) if is_coarse(method)]
     note = (
         f"Maps of {', '.join(coarse)} are made on a coarse grid or by windows: they hang together "
         "by construction."

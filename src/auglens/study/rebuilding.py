@@ -1,8 +1,10 @@
 """The commands that make a report again. Reads conf/study.yaml and what Hydra left in sweeps."""
 
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -10,7 +12,14 @@ from yaml import YAMLError
 
 from auglens.study.__main__ import measure_settings
 
-__all__ = ["rebuild_command", "training_commands"]
+__all__ = ["hydra_value", "rebuild_command", "training_commands"]
+
+# What Hydra reads as these very characters, and as neither a number nor a word of its own.
+PLAIN = re.compile(
+    r"(?!(null|true|false|nan|inf)$)([a-z_/]|\.{1,2}(/|$))[\w./+@%-]*", re.IGNORECASE | re.ASCII
+)
+# Every command of a sweep says these anew, or Hydra adds them.
+OWN_OVERRIDES = ("hydra.mode=", "hydra.sweep.dir=")
 
 
 def rebuild_command(
@@ -25,10 +34,10 @@ def rebuild_command(
         foreground_threshold: Likewise.
     """
     defaults = measure_settings()
-    joined = ",".join(map(str, sweeps))
+    joined = ",".join(hydra_value(str(sweep)) for sweep in sweeps)
     words = [f"sweep={joined}" if len(sweeps) == 1 else f"sweep=[{joined}]"]
     if list(sweeps) != [out]:
-        words.append(f"out={out}")
+        words.append(f"out={hydra_value(str(out))}")
     if list(kl_eps) != list(defaults["kl_eps"]):
         words.append(f"kl_eps=[{','.join(map(repr, kl_eps))}]")
     if foreground_threshold != defaults["foreground_threshold"]:
@@ -37,14 +46,45 @@ def rebuild_command(
 
 
 def training_commands(sweeps: Sequence[Path]) -> list[str]:
-    """What trained the sweeps, as far as Hydra wrote it down: the last command of each folder."""
+    """What trained the sweeps, as far as Hydra wrote it down: the last command of each folder.
+
+    Interpolations stand as they were given, so that no value of the environment is shown.
+    """
     commands = []
     for sweep in sweeps:
         try:
-            written = OmegaConf.load(sweep / "multirun.yaml")
-            given = OmegaConf.select(written, "hydra.overrides.task") or []
-        except (OSError, ValueError, OmegaConfBaseException, YAMLError):
+            given = _overrides(sweep / "multirun.yaml")
+        except (OSError, ValueError, LookupError, TypeError, OmegaConfBaseException, YAMLError):
             continue
-        words = ["python", "train.py", "-m", *map(str, given), f"hydra.sweep.dir={sweep}"]
-        commands.append(shlex.join(words))
+        words = [*given, f"hydra.sweep.dir={hydra_value(str(sweep))}"]
+        commands.append(shlex.join(["python", "train.py", "-m", *words]))
     return commands
+
+
+def hydra_value(text: str) -> str:
+    """Text as the value of an override, quoted where Hydra would read something else.
+
+    >>> hydra_value("multirun/2026-01-31"), hydra_value("/a/b,c"), hydra_value("10")
+    ('multirun/2026-01-31', '"/a/b,c"', '"10"')
+    """
+    if PLAIN.fullmatch(text):
+        return text
+    # In quotes, backslashes count only before a quote, the end, or an interpolation.
+    return '"' + re.sub(r'(\\*)("|\$\{|$)', _escaped, text) + '"'
+
+
+def _escaped(found: re.Match[str]) -> str:
+    backslashes, special = found.groups()
+    return 2 * backslashes + ("\\" + special if special else "")
+
+
+def _overrides(path: Path) -> list[str]:
+    """All that was said on the command line but where to and how often.
+
+    Raises:
+        OSError: Like YAMLError, LookupError and the others where it is not what Hydra writes.
+    """
+    written: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    given = written["hydra"]["overrides"]
+    words = [str(word) for word in (*given["task"], *given["hydra"])]
+    return [word for word in words if not word.startswith(OWN_OVERRIDES)]

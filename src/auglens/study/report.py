@@ -107,42 +107,34 @@ def _explaining(findings: Findings) -> list[str]:
 
 
 def _part(evidence: Evidence, findings: Findings) -> Part:
-    main = evidence.main_method
+    others = [one for one in explaining_methods(evidence) if one != evidence.main_method]
     return Part(
-        evidence,
-        verdicts(evidence),
-        {
-            one: further_verdicts(evidence, one)
-            for one in explaining_methods(evidence)
-            if one != main
-        },
-        map_browser(evidence, max_bytes=MAP_BYTES // len(findings.groups)),
-        list(illustrate_training(evidence)),
-        {method: list(illustrate_maps(evidence, method)) for method in evidence.methods},
-        {method: _further_figures(evidence, method) for method in evidence.methods},
-        list(_analysis_figures(evidence)),
-        sections_of_trust(evidence, findings.sweeps),
-        {claim.name: claim for claim in describe_claims(evidence)},
-        describe_analyses(evidence),
-        describe_limits(evidence),
-        describe_making(evidence, **_measured(findings)),
+        evidence=evidence,
+        verdicts=verdicts(evidence),
+        further={method: further_verdicts(evidence, method) for method in others},
+        browser=map_browser(evidence, max_bytes=MAP_BYTES // len(findings.groups)),
+        training=list(illustrate_training(evidence)),
+        of_maps={method: list(illustrate_maps(evidence, method)) for method in evidence.methods},
+        of_methods={method: _further_figures(evidence, method) for method in evidence.methods},
+        of_analyses=list(_analysis_figures(evidence)),
+        trust=sections_of_trust(evidence, findings.sweeps),
+        claims={claim.name: claim for claim in describe_claims(evidence)},
+        analyses=describe_analyses(evidence),
+        limits=describe_limits(evidence),
+        making=describe_making(evidence, **_measured(findings)),
     )
 
 
 def _analysis_figures(evidence: Evidence) -> Iterator[Illustration]:
-    """Those of the statistics, of the main method where they are about maps."""
-    yield from illustrate_differences(evidence)
-    yield from illustrate_classes(evidence)
+    """Figures 13 to 18 in this order, of the main method where they are about maps."""
     method = evidence.main_method
-    if method is None:
-        return
-    for illustrate in (
-        illustrate_seed_means,
-        illustrate_shifts,
-        illustrate_strengths,
-        illustrate_runs,
-    ):
-        yield from illustrate(evidence, method)
+    yield from illustrate_differences(evidence)
+    if method is not None:
+        for illustrate in (illustrate_shifts, illustrate_strengths, illustrate_runs):
+            yield from illustrate(evidence, method)
+    yield from illustrate_classes(evidence)
+    if method is not None:
+        yield from illustrate_seed_means(evidence, method)
 
 
 def _further_figures(evidence: Evidence, method: str) -> list[Illustration]:

@@ -15,7 +15,7 @@ from auglens.study.conditions import Group, labelled_runs
 from auglens.study.sidecar_values import mapping, names, number, numbers
 from auglens.study.statistics.intervals import mean_interval
 
-__all__ = ["TRUST_COLUMNS", "trust_tables"]
+__all__ = ["TRUST_COLUMNS", "UNTRAINED", "trust_tables"]
 
 PLACE = ("group", "label", "run")
 MODES = ("absolute", "signed")
@@ -29,10 +29,16 @@ AFFINITY_DIVERSITY = (
     *("diversity", "diversity_ratio", "train_loss", "reference_train_loss"),
     *("prediction_entropy", "reference_prediction_entropy"),
 )
+UNTRAINED = (
+    *("foreground_auc", "foreground_auc_inner", "far_background_mass", "foreground_lift"),
+    *("largest_component_share", "num_components", "spread_px", "moran", "entropy"),
+    "n",
+)
 TRUST_COLUMNS = {
     "parameter_randomization": (*PLACE, "method", "mode", "step", "layer", *AGAINST_NULL),
     "label_randomization": (*PLACE, "method", "mode", *AGAINST_NULL, "train_loss", "epochs"),
     "affinity_diversity": (*PLACE, *AFFINITY_DIVERSITY),
+    "untrained": (*PLACE, "method", *UNTRAINED),
     "equivariance": (*PLACE, "augment", "method", "map", "model", "n"),
     "agreement": (*PLACE, "method", "other_method", "spearman", "n", "n_undefined"),
     "faithfulness_curves": (
@@ -130,6 +136,11 @@ def _affinity_diversity(result: MeasureResult) -> Iterator[Row]:
     yield {name: number(result.values[name]) for name in AFFINITY_DIVERSITY}
 
 
+def _untrained(result: MeasureResult) -> Iterator[Row]:
+    means = {name: number(result.values[name]) for name in UNTRAINED}
+    yield {"method": _method(result), **means}
+
+
 def _equivariance(result: MeasureResult) -> Iterator[Row]:
     method, n = _method(result), len(result.probe_ids)
     for augment, found in mapping(result.values["augments"]).items():
@@ -157,6 +168,7 @@ READERS: Mapping[str, tuple[str, Callable[[MeasureResult], Iterable[Row]]]] = {
     "parameter_randomization": ("parameter_randomization", _parameter_randomization),
     "label_randomization": ("label_randomization", _label_randomization),
     "affinity_diversity": ("affinity_diversity", _affinity_diversity),
+    "untrained": ("untrained", _untrained),
     "equivariance": ("equivariance", _equivariance),
     "faithfulness": ("faithfulness_curves", _faithfulness_curves),
 }

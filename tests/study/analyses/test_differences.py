@@ -89,3 +89,24 @@ def test_diagonal_cancels_easy_augmentations_and_stable_networks(group: Group) -
     assert found["mean"] == pytest.approx(0.05)
     assert found["n"] == len(SEEDS)
     assert diagonal_row(group, pd.DataFrame(rows[:-1]), "gradient") is None
+    beside = [row for row in rows if (row["run"], row["augment"]) != ("crop-2", "blur")]
+    assert diagonal_row(group, pd.DataFrame(beside), "gradient") is None
+
+
+def test_an_augmentation_with_two_usual_strengths_has_no_diagonal() -> None:
+    runs = [
+        Run(
+            f"{augment}-{strength}-{seed}",
+            Path("absent"),
+            make_record(make_config(augment, seed=seed, strength=strength)),
+        )
+        for augment, strength in (("crop", 0.5), ("crop", 1.5), ("blur", 1.0), ("none", 1.0))
+        for seed in SEEDS
+    ]
+    (group,) = find_groups(runs)
+    rows = [
+        {"run": run.name, "augment": tested, "method": "gradient", "map": 0.5}
+        for run in runs
+        for tested in ("crop", "blur")
+    ]
+    assert diagonal_row(group, pd.DataFrame(rows), "gradient") is None

@@ -3,7 +3,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from auglens.study.analyses.pairing import augmented_conditions, paired_runs, rng_for, seed_grid
+from auglens.study.analyses.pairing import (
+    augmented_conditions,
+    paired_runs,
+    rng_for,
+    seed_grid,
+    seeds_left_out,
+)
 from auglens.study.conditions import Group, find_groups
 from auglens.study.load import Run
 from tests.study.generated_sweep import make_config, make_record
@@ -80,3 +86,20 @@ def test_generators_depend_on_their_names_alone() -> None:
     drawn = first.random(4)
     np.testing.assert_array_equal(drawn, again.random(4))
     assert not np.array_equal(drawn, other.random(4))
+
+
+def test_seeds_that_a_usual_condition_lacks_are_named_with_who_lacks_them() -> None:
+    runs = [make_run("crop", seed=seed) for seed in (0, 1, 8, 9)]
+    runs += [make_run("blur", seed=seed) for seed in (0, 1, 8)]
+    runs += [make_run("none", seed=seed) for seed in (0, 1)]
+    # Copies are in no such test, and neither are other strengths.
+    runs += [make_run("duplicate", seed=5), make_run("crop", seed=7, strength=2.0)]
+    runs += [make_run("none", order=5)]
+    assert sorted(seeds_left_out(group_of(runs))) == [
+        "blur: seeds 8 not in none",
+        "crop: seeds 8 not in none",
+        "crop: seeds 9 not in blur, none",
+    ]
+    roles = [make_run("crop", seed=3, data=7), make_run("none", seed=1)]
+    assert "crop: seeds (7, 3, 3, 3) not in none" in seeds_left_out(group_of(roles))
+    assert seeds_left_out(group_of(runs[:1])) == []

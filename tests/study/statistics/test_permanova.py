@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -159,3 +160,52 @@ def test_undefined_distances_and_other_shapes_are_refused() -> None:
         permanova(distances, [0, 0, 1])
     with pytest.raises(ValueError, match=r"\(M,\), got \(3, 3\), \(2,\)"):
         permanova(1 - np.eye(3), [0, 1])
+
+
+def test_the_root_of_1_minus_cc_partitions_the_variance_of_the_maps() -> None:
+    rng = np.random.default_rng(8)
+    maps = 0.4 * rng.normal(size=(6, 40))[GROUPS] + 0.8 * rng.normal(size=(10, 40))[SEEDS]
+    maps = maps + rng.normal(size=(60, 40))
+    maps -= maps.mean(axis=1, keepdims=True)
+    maps /= np.linalg.norm(maps, axis=1, keepdims=True)
+    distances = np.sqrt((1 - np.corrcoef(maps)).clip(min=0))
+    found = permanova_within(distances, GROUPS, SEEDS, rng=rng, num_permutations=99)
+    total = residual_squares(maps, np.zeros(60, np.int64))
+    blocks_only, both = residual_squares(maps, SEEDS), residual_squares(maps, SEEDS, GROUPS)
+    assert found.r2_blocks == pytest.approx(1 - blocks_only / total)
+    assert found.r2_total == pytest.approx((blocks_only - both) / total)
+    assert found.r2 == pytest.approx((blocks_only - both) / blocks_only)
+    assert found.f == pytest.approx((blocks_only - both) / 5 / (both / 45))
+
+
+def plain_f(squares: Array, groups: Labels, blocks: Labels) -> float:
+    """F from projections written out, whatever its sign."""
+    columns = np.hstack([np.eye(int(one.max()) + 1)[one] for one in (blocks, groups)])
+    num_blocks = int(blocks.max()) + 1
+    left, residual = (
+        float(np.trace((np.eye(len(squares)) - own @ np.linalg.pinv(own)) @ (-squares / 2)))
+        for own in (columns[:, :num_blocks], columns)
+    )
+    dof = np.linalg.matrix_rank(columns) - num_blocks
+    return float((left - residual) / dof / (residual / (len(squares) - num_blocks - dof)))
+
+
+def test_groups_that_explain_more_than_all_have_no_value_and_do_not_count_in_p() -> None:
+    rng = np.random.default_rng(10)
+    groups, blocks = np.array([0, 1, 2, 0, 1, 2]), np.array([0, 0, 0, 1, 1, 1])
+    drawn = np.triu(rng.random((6, 6)) ** 3, 1)
+    distances = drawn + drawn.T
+    orders = list(itertools.permutations(range(3)))
+    labels = [np.array([*one, *other]) for one in orders for other in orders]
+    values = np.array([plain_f(distances**2, one, blocks) for one in labels])
+    given = plain_f(distances**2, groups, blocks)
+    # 2 and 2 degrees of freedom: F is below -1 where the residual is negative.
+    assert (given, values.min()) == pytest.approx((2.203, -4.748), abs=0.001)
+    found = permanova_within(distances, groups, blocks, rng=rng, num_permutations=4000)
+    expected = float(np.mean(values >= given - 1e-9))
+    assert found.f == pytest.approx(given)
+    assert found.p == pytest.approx(expected, abs=4 * math.sqrt(expected * (1 - expected) / 4000))
+    worst = labels[int(values.argmin())]
+    none = permanova_within(distances, worst, blocks, rng=rng, num_permutations=99)
+    assert np.isnan([none.f, none.r2, none.r2_total, none.p]).all()
+    assert none.r2_blocks == found.r2_blocks

@@ -63,3 +63,15 @@ def test_undefined_distances_and_other_shapes_are_refused() -> None:
         classical_scaling(distances)
     with pytest.raises(ValueError, match=r"\(M, M\)"):
         classical_scaling(np.zeros((2, 3)))
+
+
+def test_the_root_of_1_minus_cc_shows_the_principal_components_of_the_maps() -> None:
+    maps = np.random.default_rng(4).normal(size=(8, 20))
+    maps -= maps.mean(axis=1, keepdims=True)
+    maps /= np.linalg.norm(maps, axis=1, keepdims=True)
+    components = PCA(2).fit(maps)
+    found = classical_scaling(np.sqrt((1 - np.corrcoef(maps)).clip(min=0)))
+    # 1 - CC is half the squared Euclidean distance.
+    expected = components.transform(maps) / np.sqrt(2)
+    np.testing.assert_allclose(np.abs(found.coordinates), np.abs(expected), atol=1e-7)
+    assert found.share == pytest.approx(components.explained_variance_ratio_.sum())

@@ -69,7 +69,7 @@ def test_a_planted_gain_is_found_with_its_size(planted: dict[str, dict[str, Any]
 
 
 def test_the_most_accurate_set_is_found(planted: dict[str, dict[str, Any]]) -> None:
-    assert planted["C2"]["word"] == "shown"
+    assert planted["C2a"]["word"] == "shown"
 
 
 def test_planted_shift_is_found_for_the_augmentation_that_has_it_alone(
@@ -79,16 +79,16 @@ def test_planted_shift_is_found_for_the_augmentation_that_has_it_alone(
     # One of five has moved, so that "each" is not shown.
     assert found["word"] == "not shown"
     assert found["sentence"].startswith(
-        "Shown for crop. Not shown for scale, distort, blur and erase."
+        "Holm-corrected, shown for crop. Holm-corrected, not shown for scale, distort, blur"
     )
     assert planted["C6"]["word"] == "shown"
 
 
 def test_nothing_is_found_where_nothing_is(nothing: dict[str, dict[str, Any]]) -> None:
-    for name in ("H1", "C2", "C6", "H2"):
+    for name in ("H1", "C2a", "C2b", "C6", "H2"):
         assert nothing[name]["word"] == "not shown", name
     assert nothing["H2"]["sentence"].startswith(
-        "Not shown for scale, crop, distort, blur and erase."
+        "Holm-corrected, not shown for scale, crop, distort"
     )
     assert nothing["C8"]["word"] in ("shown", "cannot be told from these runs")
 
@@ -121,4 +121,4 @@ def test_planted_correlation_of_similarity_and_accuracy(tmp_path: Path, related:
 def test_a_worse_crop_contradicts(tmp_path: Path) -> None:
     found = judge(write_planted(tmp_path / "sweep", gains={("crop", 1.0): -0.06}))
     assert found["H1"]["word"] == "contradicted"
-    assert found["C2"]["word"] == "contradicted"
+    assert found["C2a"]["word"] == "contradicted"

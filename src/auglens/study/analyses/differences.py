@@ -61,7 +61,7 @@ def run_values(
     """
     records = {run.name: run.record for run in group.runs}
     values: dict[tuple[str, str], pd.Series] = {
-        (name, ""): pd.Series({run: getattr(one, name) for run, one in records.items()})
+        (name, ""): pd.Series({run: getattr(one, name) for run, one in records.items()}, name=name)
         for name in ("test_accuracy", "val_accuracy", "test_accuracy_last_epoch")
     }
     own = convergence[convergence["run"].isin(list(records))].set_index("run")
@@ -85,7 +85,7 @@ def difference_tables(group: Group, values: Values) -> pd.DataFrame:
         Columns :data:`DIFFERENCES`; ``equivalence_p`` is that of two one-sided tests against
         :data:`ENTROPY_BOUND_NATS`, for entropy alone.
     """
-    floor = next((one for one in group.conditions if one.augment == FLOOR), None)
+    floor = _copies(group)
     tables = [pd.DataFrame(columns=list(DIFFERENCES))]
     for (measure, method), by_run in values.items():
         against = floor if measure in SIMILARITIES else group.baseline
@@ -98,23 +98,32 @@ def difference_tables(group: Group, values: Values) -> pd.DataFrame:
 def contrast_rows(group: Group, values: Values) -> list[dict[str, object]]:
     """The comparisons that claims about one augmentation, or about all together, are made of.
 
-    Cropping against every other training set in test accuracy, distortion against every other in
-    epochs to 95 % of the best validation accuracy, and the mean of all augmentations of a seed
-    against its baseline in these epochs. Untouched copies are a control and in none of them.
+    Cropping against every other training set in test accuracy; distortion against every other
+    augmented set in epochs to 95 % of the best validation accuracy; and the mean of all
+    augmentations of a seed in these epochs, and each of them in test accuracy, against the
+    untouched copies, which show what the make-up of batches does alone.
 
     Returns:
-        The fields of a paired difference with ``p_greater``, one-sided.
+        The fields of a paired difference with ``p_greater``, one-sided. Empty of what is about an
+        augmentation that stands for itself at two usual strengths.
     """
-    rows = []
-    for augment, measure in (("crop", "test_accuracy"), ("distort", "epochs")):
-        own = next((one for one in group.usual if one.augment == augment), None)
-        if own is None:
-            continue
-        others = [one for one in group.usual if one is not own and one.augment != FLOOR]
-        for other in others:
-            place = {"label": augment, "against": other.label, "measure": measure}
-            rows.append({**place, **_one_sided(_difference(own, other, values[measure, ""]))})
-    return [*rows, *_augmented_against_baseline(group, values["epochs", ""])]
+    family = augmented_conditions(group)
+    if len({one.augment for one in family}) < len(family):
+        return []
+    named = {one.augment: one for one in family}
+    baselines = [one for one in (group.baseline, _copies(group)) if one is not None]
+    accuracy, epochs = values["test_accuracy", ""], values["epochs", ""]
+    pairs = [
+        *(("crop", other, accuracy) for other in (*family, *baselines)),
+        *(("distort", other, epochs) for other in family),
+        *((augment, other, accuracy) for augment in named for other in baselines[1:]),
+    ]
+    rows = {
+        (augment, other.label, str(by_run.name)): _contrast(named[augment], other, by_run)
+        for augment, other, by_run in pairs
+        if augment in named and named[augment] is not other
+    }
+    return [*rows.values(), *(_augmented_against(family, one, epochs) for one in baselines)]
 
 
 def interval_table(group: Group) -> pd.DataFrame:
@@ -183,14 +192,22 @@ def _differences(
     return rows
 
 
-def _augmented_against_baseline(group: Group, epochs: pd.Series) -> list[dict[str, object]]:
-    family = augmented_conditions(group)
-    if group.baseline is None or not family:
-        return []
-    blocks = seed_grid([*family, group.baseline], epochs)
+def _copies(group: Group) -> Condition | None:
+    return next((one for one in group.conditions if one.augment == FLOOR), None)
+
+
+def _contrast(condition: Condition, against: Condition, values: pd.Series) -> dict[str, object]:
+    place = {"label": condition.augment, "against": against.label, "measure": str(values.name)}
+    return {**place, **_one_sided(_difference(condition, against, values))}
+
+
+def _augmented_against(
+    family: Sequence[Condition], against: Condition, epochs: pd.Series
+) -> dict[str, object]:
+    blocks = seed_grid([*family, against], epochs)
     found = paired_difference(blocks[:, :-1].mean(axis=1), blocks[:, -1], rng=rng_for("augmented"))
-    place = {"label": AUGMENTED, "against": group.baseline.label, "measure": "epochs"}
-    return [{**place, **_one_sided(asdict(found))}]
+    place = {"label": AUGMENTED, "against": against.label, "measure": "epochs"}
+    return {**place, **_one_sided(asdict(found))}
 
 
 def _one_sided(found: Mapping[str, float]) -> dict[str, float]:

@@ -83,13 +83,15 @@ def diagonal_row(group: Group, equivariance: pd.DataFrame, method: str) -> Row |
 
     Returns:
         Means on and beside the diagonal and their difference, paired by seed; None where the
-        matrix has holes or fewer than two augmentations.
+        matrix has holes or fewer than two augmentations, or where two conditions of one
+        augmentation are equally usual (as strengths 0.5 and 1.5 without 1), since neither is its
+        diagonal alone.
     """
     family = augmented_conditions(group)
     own = equivariance[equivariance["method"] == method]
     names = [one.augment for one in family]
     tested = [name for name in names if name in set(own["augment"])]
-    if len(family) < 2 or tested != names:
+    if len(family) < 2 or tested != names or len(set(names)) < len(names):
         return None
     columns = [
         seed_grid(family, own[own["augment"] == name].set_index("run")["map"]) for name in names
@@ -97,7 +99,7 @@ def diagonal_row(group: Group, equivariance: pd.DataFrame, method: str) -> Row |
     matrices = np.stack(columns, axis=2)
     on = np.eye(len(names), dtype=bool)
     inside, outside = matrices[:, on].mean(axis=1), matrices[:, ~on].mean(axis=1)
-    if not np.isfinite(inside).all() or not len(inside):
+    if not np.isfinite(matrices).all() or not len(inside):
         return None
     found = paired_difference(inside, outside, rng=rng_for("diagonal", method))
     return {

@@ -4,14 +4,14 @@ Legend: R runs, N images, S seeds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from auglens.metrics.pairwise import pairwise_cc, pairwise_spearman
 from auglens.records.identity import digest
-from auglens.records.run import RecordError, read_map
+from auglens.records.run import RecordError, SaliencyMaps, read_map
 from auglens.study.analyses.pairing import paired_runs
 from auglens.study.conditions import Condition, Group
 from auglens.study.load import Run
@@ -30,11 +30,13 @@ class GroupMaps:
         method: Name of the saliency method.
         runs: In the order of the group; floor runs last.
         maps: ``(R, N, H, W)``.
+        left_out: Names of the runs whose maps were made in another way.
     """
 
     method: str
     runs: tuple[Run, ...]
     maps: NDArray[np.float32]
+    left_out: tuple[str, ...]
 
     def of(self, condition: Condition) -> Condition:
         """The same condition without the runs whose maps are not here."""
@@ -64,22 +66,50 @@ class MapSimilarity:
 def read_group_maps(group: Group, method: str) -> GroupMaps:
     """Read the maps of all runs of a group and of its floor runs.
 
-    A run without such maps, or with maps of other images or settings than the group's first, is
-    left out; the report says elsewhere what could not be read or compared.
+    Kept are maps of the images and settings that most runs have; of equally frequent ways that of
+    more runs of the baseline, else the first. A run without such maps is left out, and the report
+    says elsewhere what could not be read.
     """
-    runs, stacked, first = [], [], None
-    for run in (*group.runs, *group.floor_runs):
+    every = (*group.runs, *group.floor_runs)
+    stacks: dict[str, _Stack] = {}
+    for place, run in enumerate(every):
         try:
             found = read_map(run.folder, method)
         except RecordError:
             continue
-        way = (run.record.probe_hash, digest(found.settings), found.probe_ids.tolist())
-        first = first or way
-        if way == first:
-            runs.append(run)
-            stacked.append(found.maps)
-    maps = np.stack(stacked) if stacked else np.empty((0, 0, 0, 0), np.float32)
-    return GroupMaps(method, tuple(runs), maps)
+        way = _way(run, found)
+        if way not in stacks:
+            # Rows that are never written take no memory.
+            stacks[way] = _Stack(np.empty((len(every) - place, *found.maps.shape), np.float32))
+        stacks[way].add(run, found.maps)
+    if not stacks:
+        return GroupMaps(method, (), np.empty((0, 0, 0, 0), np.float32), ())
+    baseline = {run.name for run in group.baseline.runs} if group.baseline else set()
+    kept = max(stacks.values(), key=lambda one: (len(one.runs), len(baseline & one.names)))
+    others = [one.names for one in stacks.values() if one is not kept]
+    left_out = tuple(run.name for run in every if any(run.name in names for names in others))
+    return GroupMaps(method, tuple(kept.runs), kept.maps[: len(kept.runs)], left_out)
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """Maps that were made in one way, as far as they have been read."""
+
+    maps: NDArray[np.float32]
+    runs: list[Run] = field(default_factory=list)
+
+    def add(self, run: Run, maps: NDArray[np.float32]) -> None:
+        self.maps[len(self.runs)] = maps
+        self.runs.append(run)
+
+    @property
+    def names(self) -> set[str]:
+        return {run.name for run in self.runs}
+
+
+def _way(run: Run, found: SaliencyMaps) -> str:
+    images = [run.record.probe_hash, found.probe_ids.tolist(), list(found.maps.shape)]
+    return digest([found.settings, *images])
 
 
 def map_similarity(group: Group, own: GroupMaps, measure: str) -> MapSimilarity:

@@ -11,7 +11,14 @@ from auglens.study.conditions import Condition, Group, seeds_of
 from auglens.study.load import Run
 from auglens.study.palette import BASELINE, FLOOR
 
-__all__ = ["augmented_conditions", "by_seed", "paired_runs", "rng_for", "seed_grid"]
+__all__ = [
+    "augmented_conditions",
+    "by_seed",
+    "paired_runs",
+    "rng_for",
+    "seed_grid",
+    "seeds_left_out",
+]
 
 
 def by_seed(runs: Sequence[Run]) -> dict[tuple[int, ...], Run]:
@@ -44,6 +51,31 @@ def seed_grid(conditions: Sequence[Condition], values: pd.Series) -> NDArray[np.
     shared = sorted(set.intersection(*(set(one) for one in runs))) if runs else []
     rows = [[float(values.get(one[seed].name, np.nan)) for one in runs] for seed in shared]
     return np.array(rows, np.float64).reshape(len(shared), len(conditions))
+
+
+def seeds_left_out(group: Group) -> list[str]:
+    """What tests over all conditions of usual strength leave out: seeds that not all of them have.
+
+    Untouched copies are in no such test, and runs of the floors are of no condition.
+
+    Returns:
+        Lines such as ``crop: seeds 9 not in none, blur``, one a condition and set of others that
+        lack its seeds; four numbers in brackets (data, first weights, order, augmentation) where
+        the seeds of a run differ.
+    """
+    own = {one.label: by_seed(one.runs) for one in group.usual if one.augment != FLOOR}
+    lines = []
+    for label, seeds in own.items():
+        lacking: dict[str, list[str]] = {}
+        for seed in seeds:
+            others = [other for other, theirs in own.items() if seed not in theirs]
+            if others:
+                said = str(seed[0]) if len(set(seed)) == 1 else f"({', '.join(map(str, seed))})"
+                lacking.setdefault(", ".join(others), []).append(said)
+        lines += [
+            f"{label}: seeds {', '.join(said)} not in {others}" for others, said in lacking.items()
+        ]
+    return lines
 
 
 def rng_for(*names: str) -> np.random.Generator:

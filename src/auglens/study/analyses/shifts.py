@@ -18,7 +18,7 @@ from auglens.study.statistics.shift import seed_shift, shift_coverage
 __all__ = ["ALL", "DUPLICATE", "INIT", "ORDER", "floor_rows", "shift_rows"]
 
 NUM_RESAMPLES = 2000
-DUPLICATE = "order: untouched copies against the baseline of the same seed"
+DUPLICATE = "order and make-up of batches: untouched copies against the baseline of their seed"
 ORDER = "order: baselines of the same images and first weights"
 INIT = "first weights and order: baselines of the same images"
 ALL = "images, first weights and order: baselines of different seeds"

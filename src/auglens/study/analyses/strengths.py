@@ -3,7 +3,7 @@
 Legend: A augmentations, K strengths, S seeds.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from auglens.study.analyses.map_similarity import GroupMaps, MapSimilarity
 from auglens.study.analyses.pairing import by_seed, rng_for, seed_grid
-from auglens.study.conditions import Condition, Group
+from auglens.study.conditions import Condition, Group, seeds_of
 from auglens.study.palette import FLOOR
 from auglens.study.statistics.association import (
     association_coverage,
@@ -31,6 +31,7 @@ __all__ = [
     "StrengthDesign",
     "association_rows",
     "incremental_row",
+    "left_out_augments",
     "repeated_rows",
     "shift_trend_rows",
     "strength_design",
@@ -41,6 +42,7 @@ CORRELATION_BOUND = 0.5
 NUM_PERMUTATIONS = 1999
 NUM_RESAMPLES = 999
 FEWEST_STRENGTHS = 3
+FEWEST_SEEDS = 2
 OVERALL = "mean of all"
 
 Row = dict[str, object]
@@ -61,6 +63,20 @@ class StrengthDesign:
     strengths: tuple[float, ...]
     conditions: tuple[tuple[Condition, ...], ...]
 
+    @property
+    def num_seeds(self) -> int:
+        """The smallest number of runs over all conditions."""
+        return min(len(one.runs) for row in self.conditions for one in row)
+
+    def only(self, augments: Collection[str]) -> "StrengthDesign":
+        """The same of some augmentations."""
+        kept = {
+            name: row
+            for name, row in zip(self.augments, self.conditions, strict=True)
+            if name in augments
+        }
+        return StrengthDesign(tuple(kept), self.strengths, tuple(kept.values()))
+
     def means(self, values: pd.Series) -> NDArray[np.float64]:
         """Means over all runs of each condition, ``(A, K)``."""
         return np.array(
@@ -73,23 +89,39 @@ class StrengthDesign:
 
 
 def strength_design(group: Group) -> StrengthDesign | None:
-    """The augmentations that share the most strengths; None where none has three.
+    """The largest table of augmentations and strengths without a hole; None below three strengths.
 
-    An augmentation without a strength is in no such design, nor is one that was run at other
-    strengths only.
+    Of the strengths that an augmentation or some of them share those with the most augmentations
+    times strengths, of equal ones those with more augmentations. An augmentation without a
+    strength is in no such design, nor is one that lacks a strength of it:
+    :func:`left_out_augments` names them.
     """
-    found: dict[str, dict[float, Condition]] = {}
-    for condition in group.conditions:
-        if condition.strength is not None:
-            found.setdefault(condition.augment, {}).setdefault(condition.strength, condition)
-    rich = {name: own for name, own in found.items() if len(own) >= FEWEST_STRENGTHS}
-    if not rich:
+    found = _by_strength(group)
+    candidates: dict[frozenset[float], None] = {}
+    for own in found.values():
+        candidates |= dict.fromkeys(
+            [frozenset(own), *(one.intersection(own) for one in candidates)]
+        )
+    sizes = [
+        (sum(one <= own.keys() for own in found.values()), one)
+        for one in candidates
+        if len(one) >= FEWEST_STRENGTHS
+    ]
+    if not sizes:
         return None
-    shared = sorted(set.intersection(*map(set, rich.values())))
-    if len(shared) < FEWEST_STRENGTHS:
-        return None
-    rows = tuple(tuple(own[strength] for strength in shared) for own in rich.values())
-    return StrengthDesign(tuple(rich), tuple(shared), rows)
+    _, chosen = max(sizes, key=lambda size: (size[0] * len(size[1]), size[0]))
+    kept = {name: own for name, own in found.items() if chosen <= own.keys()}
+    rows = tuple(tuple(own[strength] for strength in sorted(chosen)) for own in kept.values())
+    return StrengthDesign(tuple(kept), tuple(sorted(chosen)), rows)
+
+
+def left_out_augments(group: Group, design: StrengthDesign) -> list[str]:
+    """Augmentations with strengths that are not in the design, with what they were run at."""
+    return [
+        f"{name}: run at {', '.join(f'{strength:g}' for strength in sorted(own))}"
+        for name, own in _by_strength(group).items()
+        if name not in design.augments
+    ]
 
 
 def trend_rows(design: StrengthDesign, values: pd.Series) -> list[Row]:
@@ -97,27 +129,26 @@ def trend_rows(design: StrengthDesign, values: pd.Series) -> list[Row]:
 
     Per augmentation Spearman's correlation of strength and 1 - CC in each seed, its mean with a
     t-interval over seeds, and Page's test, one-sided, Holm over the augmentations. The last row
-    is over the means of all augmentations, one a seed, with a sign-flip test, two-sided.
+    is over the means of all augmentations, one a seed, with a sign-flip test, two-sided. All rows
+    are of the same seeds: those with a value of every augmentation at every strength. An
+    augmentation with fewer than two such seeds, or that leaves the others fewer, has no row.
 
     Args:
         design: Augmentations and strengths.
         values: Mean CC with the baseline of the same seed, by run.
     """
-    rows: list[Row] = []
-    by_seed_rho = []
-    for augment, conditions in zip(design.augments, design.conditions, strict=True):
-        blocks = 1 - seed_grid(conditions, values)
-        blocks = blocks[np.isfinite(blocks).all(axis=1)]
-        if len(blocks) < 2:
-            return []
-        found = asdict(trend(blocks))
-        by_seed_rho.append(found.pop("by_block"))
-        rows.append({"augment": augment, **found})
-    corrected = holm([float(str(row["p"])) for row in rows])
-    rows = [{**row, "p_holm": p} for row, p in zip(rows, corrected.tolist(), strict=True)]
-    if len({len(rhos) for rhos in by_seed_rho}) != 1:
-        return rows
-    means = np.mean(by_seed_rho, axis=0)
+    kept = _sharing_seeds(design, set(values.index[values.notna()]))
+    if kept is None:
+        return []
+    grid = 1 - seed_grid([one for row in kept.conditions for one in row], values)
+    grid = grid[np.isfinite(grid).all(axis=1)].reshape(-1, len(kept.augments), len(kept.strengths))
+    found = [asdict(trend(grid[:, place])) for place in range(len(kept.augments))]
+    means = np.mean([one.pop("by_block") for one in found], axis=0)
+    corrected = holm([one["p"] for one in found]).tolist()
+    rows: list[Row] = [
+        {"augment": augment, **one, "p_holm": p}
+        for augment, one, p in zip(kept.augments, found, corrected, strict=True)
+    ]
     overall = mean_interval(means)
     p = sign_flip_p(means, rng=rng_for("trend"), alternative="two-sided")
     shown = {"n": overall.n, "k": len(design.strengths), "rho": overall.mean}
@@ -128,10 +159,16 @@ def trend_rows(design: StrengthDesign, values: pd.Series) -> list[Row]:
 def shift_trend_rows(
     design: StrengthDesign, group: Group, own: GroupMaps, similarity: MapSimilarity
 ) -> list[Row]:
-    """Whether the shift beyond seed noise grows with strength; the last row is the mean of all."""
-    layouts = _layouts(design, group, own)
-    if layouts is None:
+    """Whether the shift beyond seed noise grows with strength; the last row is the mean of all.
+
+    Seeds and augmentations are left out as in :func:`trend_rows`, for runs without a defined map.
+    """
+    alone = np.isfinite(np.diagonal(similarity.mean))
+    defined = {run.name for run, has_map in zip(own.runs, alone, strict=True) if has_map}
+    kept = None if group.baseline is None else _sharing_seeds(design, defined, group.baseline)
+    if kept is None or group.baseline is None:
         return []
+    layouts = _layouts(kept, group.baseline, own)
     found = shift_trend_test(
         similarity.mean,
         layouts,
@@ -142,7 +179,7 @@ def shift_trend_rows(
     shared: Row = {"n": found.n, "k": found.k}
     rows: list[Row] = [
         {"augment": augment, **shared, "rho": rho}
-        for augment, rho in zip(design.augments, found.by_augment.tolist(), strict=True)
+        for augment, rho in zip(kept.augments, found.by_augment.tolist(), strict=True)
     ]
     ends = {"low": found.low, "high": found.high, "p": found.p}
     return [*rows, {"augment": OVERALL, **shared, "rho": found.rho, **ends}]
@@ -162,8 +199,9 @@ def association_rows(
         accuracies: ``test_accuracy`` and ``val_accuracy``, by run.
 
     Yields:
-        ``similarity``, ``accuracy`` and the association; ``spearman`` is over all points, which
-        are not independent, and comes without a p.
+        ``similarity``, ``accuracy`` and the association, with ``n_seeds``, the smallest number of
+        runs of a condition; ``spearman`` is over all points, which are not independent, and comes
+        without a p.
     """
     for name, by_run in similarities.items():
         for accuracy in ("test_accuracy", "val_accuracy"):
@@ -187,6 +225,7 @@ def association_rows(
             yield {
                 **place,
                 "coverage": coverage,
+                "n_seeds": design.num_seeds,
                 **{f"equivalence_{key}": equal[key] for key in ("low", "high", "p", "power")},
                 **{f"r_{augment}": value for augment, value in by_augment.items()},
             }
@@ -204,8 +243,8 @@ def incremental_row(
         affinity: Rows of the table ``affinity_diversity``.
 
     Returns:
-        Leave-one-augmentation-out R^2 without and with it; None where some condition has no
-        affinity or no similarity.
+        Leave-one-augmentation-out R^2 without and with it, the design's size and its smallest
+        number of runs of a condition; None where some condition has no affinity or no similarity.
     """
     by_run = affinity.set_index("run")
     known = np.stack(
@@ -216,46 +255,79 @@ def incremental_row(
     if not all(np.isfinite(one).all() for one in (known, added, accuracy)):
         return None
     found = incremental_r2(accuracy, known, added, rng=rng_for("incremental", method))
-    return {**asdict(found), "num_augments": len(design.augments), "k": len(design.strengths)}
+    size: Row = {"num_augments": len(design.augments), "k": len(design.strengths)}
+    return {**asdict(found), **size, "n_seeds": design.num_seeds}
 
 
 def repeated_rows(group: Group, values: Values, method: str) -> Iterator[Row]:
-    """CC and KL against test accuracy across the seeds of one condition, all conditions together.
+    """CC and KL against test accuracy across runs, what their condition and seed are like left out.
 
-    It asks another question than the association within augmentations: whether a seed whose maps
-    are nearer to its baseline's is also more accurate.
+    It asks another question than the association within augmentations: whether a run whose maps
+    are nearer to its baseline's than its condition and seed foretell is also more accurate than
+    they foretell. Runs of one seed share first weights, images and the baseline, and would not be
+    independent were the seed not taken out.
+
+    Yields:
+        ``similarity`` and the correlation; nothing where it has no degree of freedom.
     """
     runs = [
-        (one.label, run.name)
+        (one.label, str(seed), run.name)
         for one in group.usual
         if one is not group.baseline and one.augment != FLOOR
-        for run in by_seed(one.runs).values()
+        for seed, run in by_seed(one.runs).items()
     ]
-    labels, names = [label for label, _ in runs], [name for _, name in runs]
+    names = [name for _, _, name in runs]
     accuracy = values["test_accuracy", ""].reindex(names)
     for measure in ("cc", "kl"):
-        similarity = values[measure, method].reindex(names)
-        defined = (similarity.notna() & accuracy.notna()).to_numpy()
-        kept = [label for label, keep in zip(labels, defined, strict=True) if keep]
-        if len(kept) - len(set(kept)) < 2:
-            continue
         found = repeated_measures_correlation(
-            similarity.to_numpy(np.float64)[defined], accuracy.to_numpy(np.float64)[defined], kept
+            values[measure, method].reindex(names),
+            accuracy,
+            [label for label, _, _ in runs],
+            [seed for _, seed, _ in runs],
         )
-        yield {"similarity": measure, **asdict(found)}
+        if found.df > 0:
+            yield {"similarity": measure, **asdict(found)}
+
+
+def _by_strength(group: Group) -> dict[str, dict[float, Condition]]:
+    """The first condition of each strength of every augmentation that has strengths."""
+    found: dict[str, dict[float, Condition]] = {}
+    for condition in group.conditions:
+        if condition.strength is not None:
+            found.setdefault(condition.augment, {}).setdefault(condition.strength, condition)
+    return found
+
+
+def _sharing_seeds(
+    design: StrengthDesign, defined: Collection[str], *beside: Condition
+) -> StrengthDesign | None:
+    """The augmentations that share two seeds; None where no augmentation has two.
+
+    As long as they do not, that of the fewest seeds goes, of equal ones the last.
+
+    Args:
+        design: Augmentations and strengths.
+        defined: Names of the runs that count.
+        beside: Conditions that must have a run of each seed too.
+    """
+    seeds = {}
+    for augment, row in zip(design.augments, design.conditions, strict=True):
+        of_each = (
+            {seeds_of(run) for run in one.runs if run.name in defined} for one in (*row, *beside)
+        )
+        seeds[augment] = set.intersection(*of_each)
+    while seeds and len(set.intersection(*seeds.values())) < FEWEST_SEEDS:
+        del seeds[min(reversed(seeds), key=lambda augment: len(seeds[augment]))]
+    return design.only(seeds) if seeds else None
 
 
 def _layouts(
-    design: StrengthDesign, group: Group, own: GroupMaps
-) -> Sequence[NDArray[np.int64]] | None:
-    """Places of the runs of each shared seed, the baseline first; None below two such seeds."""
-    if group.baseline is None:
-        return None
+    design: StrengthDesign, baseline: Condition, own: GroupMaps
+) -> Sequence[NDArray[np.int64]]:
+    """Places of the runs of each shared seed, the baseline first."""
     rows = [
-        [by_seed(own.of(one).runs) for one in (group.baseline, *conditions)]
+        [by_seed(own.of(one).runs) for one in (baseline, *conditions)]
         for conditions in design.conditions
     ]
     shared = sorted(set.intersection(*(set(runs) for row in rows for runs in row)))
-    if len(shared) < 2:
-        return None
     return [np.array([own.places([runs[seed] for runs in row]) for seed in shared]) for row in rows]

@@ -23,21 +23,25 @@ from auglens.study.analyses.map_similarity import (
     map_similarity,
     read_group_maps,
 )
+from auglens.study.analyses.pairing import seeds_left_out
 from auglens.study.analyses.shifts import floor_rows, shift_rows
 from auglens.study.analyses.strengths import (
     StrengthDesign,
     association_rows,
     incremental_row,
+    left_out_augments,
     repeated_rows,
     shift_trend_rows,
     strength_design,
     trend_rows,
 )
+from auglens.study.analyses.untrained import untrained_rows
 from auglens.study.analyses.variation import (
     classifier_row,
     consensus_rows,
     permanova_row,
     scaling_rows,
+    without_maps,
 )
 from auglens.study.conditions import Group
 from auglens.study.methods import NULL_METHODS, ordered_methods
@@ -47,10 +51,18 @@ __all__ = ["ANALYSES", "analysis_tables"]
 ANALYSES = (
     *("accuracy_intervals", "differences", "contrasts", "friedman"),
     *("class_accuracy", "class_maps", "levels", "equivariance_diagonal", "exploratory"),
+    "untrained_contrasts",
     *("floors", "shifts", "permanova", "classifier", "scaling", "consensus"),
     *("strength_trends", "shift_trends", "associations", "incremental", "repeated_measures"),
+    "left_out",
 )
 """Names of all tables."""
+
+LACKED_SEEDS = "Seeds that some training sets lack, left out of tests over all sets"
+OTHER_STRENGTHS = "Augmentations without the strengths of most, left out of analyses over strengths"
+OTHERWISE_MADE = "Maps made otherwise than most, left out of comparisons across seeds"
+UNDEFINED_MAPS = "Training sets without a defined map, left out of comparisons across seeds"
+UNSHARED_SEEDS = "Augmentations with too few seeds of the others, left out of trends over strengths"
 
 Rows = Iterable[Mapping[str, object]]
 Tables = Mapping[str, pd.DataFrame]
@@ -63,6 +75,9 @@ def analysis_tables(
     nulls: Mapping[str, Mapping[str, float]],
 ) -> dict[str, pd.DataFrame]:
     """Every table of :data:`ANALYSES`, with a column ``group``; those without rows are empty.
+
+    ``left_out`` has a row for everything that an analysis could not use: ``method`` (nothing if it
+    needs no maps), ``topic`` and ``name``.
 
     Args:
         groups: Comparison groups.
@@ -92,15 +107,21 @@ def _group_tables(
     yield "friedman", friedman_table(group, values["test_accuracy", ""])
     yield "class_accuracy", class_accuracy_table(group)
     yield "class_maps", class_map_table(group, maps)
+    design = strength_design(group)
+    unlike = [] if design is None else left_out_augments(group, design)
+    for topic, names in ((LACKED_SEEDS, seeds_left_out(group)), (OTHER_STRENGTHS, unlike)):
+        rows = _left_out(topic, names)
+        yield "left_out", pd.DataFrame(rows).assign(group=group.name, method="")
     for method in _methods(group, maps):
         diagonal = diagonal_row(group, tables["equivariance"], method)
-        rows = chain(
+        found = chain(
             [("levels", level_rows(group, maps, method, nulls))],
+            [("untrained_contrasts", untrained_rows(group, maps, tables["untrained"], method))],
             [("exploratory", exploratory_rows(group, maps, method))],
             [("equivariance_diagonal", [] if diagonal is None else [diagonal])],
             _method_rows(group, method, values, tables["affinity_diversity"]),
         )
-        for name, content in rows:
+        for name, content in found:
             placed = [{"group": group.name, "method": method, **row} for row in content]
             yield name, pd.DataFrame(placed)
 
@@ -120,6 +141,7 @@ def _method_rows(
 ) -> Iterator[tuple[str, Rows]]:
     own = read_group_maps(group, method)
     consensus = list(consensus_rows(group, own))
+    yield "left_out", _left_out(OTHERWISE_MADE, own.left_out)
     yield "consensus", consensus
     design = strength_design(group)
     cross: dict[str, MapSimilarity] = {}
@@ -131,7 +153,11 @@ def _method_rows(
         similarities = {measure: values[measure, method] for measure in ("cc", "kl")}
         of_run = {str(row["run"]): float(str(row["consensus"])) for row in consensus}
         similarities["consensus"] = pd.Series(of_run, dtype=float)
-        yield "strength_trends", trend_rows(design, values["cc", method])
+        trends = trend_rows(design, values["cc", method])
+        yield "strength_trends", trends
+        with_trend = {row["augment"] for row in trends}
+        without = [augment for augment in design.augments if augment not in with_trend]
+        yield "left_out", _left_out(UNSHARED_SEEDS, without)
         yield "associations", association_rows(design, similarities, values)
         yield from _design_rows(design, group, own, cross, values, affinity)
 
@@ -146,10 +172,15 @@ def _cross_seed_rows(
         yield "shifts", [{**measured, **row} for row in shifts]
     for name, row in (
         ("permanova", permanova_row(group, own, cross["cc"])),
-        ("classifier", classifier_row(group, own)),
+        ("classifier", classifier_row(group, own, cross["cc"])),
     ):
         yield name, [] if row is None else [row]
+    yield "left_out", _left_out(UNDEFINED_MAPS, without_maps(group, own, cross["cc"]))
     yield "scaling", scaling_rows(group, own, cross["cc"])
+
+
+def _left_out(topic: str, names: Iterable[str]) -> list[dict[str, object]]:
+    return [{"topic": topic, "name": name} for name in names]
 
 
 def _design_rows(

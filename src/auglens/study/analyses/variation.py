@@ -1,7 +1,7 @@
 """How much of the maps' variation is the augmentation's, and how near they are to a consensus."""
 
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import groupby
 
 import numpy as np
@@ -13,15 +13,22 @@ from auglens.study.analyses.map_similarity import GroupMaps, MapSimilarity
 from auglens.study.analyses.pairing import by_seed, rng_for
 from auglens.study.conditions import Condition, Group, seeds_of
 from auglens.study.load import Run
-from auglens.study.palette import FLOOR
+from auglens.study.palette import BASELINE, FLOOR
 from auglens.study.statistics.classifier import classifier_two_sample
 from auglens.study.statistics.permanova import permanova_within
 from auglens.study.statistics.scaling import classical_scaling
 
-__all__ = ["classifier_row", "consensus_rows", "permanova_row", "scaling_rows"]
+__all__ = [
+    "classifier_row",
+    "consensus_rows",
+    "permanova_row",
+    "scaling_rows",
+    "without_maps",
+]
 
 NUM_PERMUTATIONS = 9999
 NUM_COMPONENTS = 50
+FEWEST_CLASSIFIER_SEEDS = 4
 
 Row = dict[str, object]
 
@@ -29,44 +36,49 @@ Row = dict[str, object]
 def permanova_row(group: Group, own: GroupMaps, similarity: MapSimilarity) -> Row | None:
     """Share of the variation between runs that is the augmentation's, after the seed's.
 
-    Distances are 1 - mean CC over the query images; the augmentation is permuted within seeds.
+    Distances are sqrt(1 - mean CC over the query images), whose squares 1 - mean CC are what is
+    partitioned; the augmentation is permuted within seeds. Runs without a defined map are left
+    out, and so is a condition that has no other.
 
     Returns:
         The fields of :class:`~auglens.study.statistics.permanova.Permanova`, and how many runs
-        and seeds it is over; None with fewer than two conditions or shared seeds.
+        and seeds it is over; None with fewer than two conditions or shared seeds, or where two
+        runs have no image in common on which both maps are defined.
     """
-    design = _design(group, own)
+    design = _design(group, own, similarity)
     if design is None:
         return None
-    runs, labels, seeds = design
-    at = own.places(runs)
+    distances = _distances(similarity, own.places(design.runs))
+    if not np.isfinite(distances).all():
+        return None
     found = permanova_within(
-        1 - similarity.mean[np.ix_(at, at)],
-        labels,
-        seeds,
+        distances,
+        design.labels,
+        design.seeds,
         rng=rng_for("permanova", own.method),
         num_permutations=NUM_PERMUTATIONS,
     )
-    return {**asdict(found), "n_runs": len(runs), "n_seeds": len(set(seeds.tolist()))}
+    return {**asdict(found), "n_runs": len(design.runs), "n_seeds": design.num_seeds}
 
 
-def classifier_row(group: Group, own: GroupMaps) -> Row | None:
+def classifier_row(group: Group, own: GroupMaps, similarity: MapSimilarity) -> Row | None:
     """Whether a linear classifier tells from its maps how a network was trained.
+
+    The runs are those of :func:`permanova_row`.
 
     Returns:
         The fields of :class:`~auglens.study.statistics.classifier.ClassifierTest` but the
         confusions; None with fewer than two conditions or four shared seeds.
     """
-    design = _design(group, own)
-    if design is None or len(set(design[2].tolist())) < 4:
+    design = _design(group, own, similarity)
+    if design is None or design.num_seeds < FEWEST_CLASSIFIER_SEEDS:
         return None
-    runs, labels, seeds = design
-    at = own.places(runs)
+    at = own.places(design.runs)
     found = asdict(
         classifier_two_sample(
             own.maps[at].reshape(len(at), own.maps.shape[1], -1),
-            labels,
-            seeds,
+            design.labels,
+            design.seeds,
             num_components=NUM_COMPONENTS,
             rng=rng_for("classifier", own.method),
             num_permutations=NUM_PERMUTATIONS,
@@ -79,13 +91,15 @@ def classifier_row(group: Group, own: GroupMaps) -> Row | None:
 def scaling_rows(group: Group, own: GroupMaps, similarity: MapSimilarity) -> Iterator[Row]:
     """Every run of usual strength as a point in the plane, near others with like maps.
 
+    Distances are those of :func:`permanova_row`; runs without a defined map are left out.
+
     Yields:
         ``label``, ``run``, ``x``, ``y`` and the share of the squared distances that the plane
         shows; nothing where a distance is undefined or there are fewer than three runs.
     """
-    labelled = [(one.label, run) for one in group.usual for run in own.of(one).runs]
+    labelled = [(one.label, run) for one in group.usual for run in _defined(one, own, similarity)]
     at = own.places([run for _, run in labelled])
-    distances = 1 - similarity.mean[np.ix_(at, at)]
+    distances = _distances(similarity, at)
     if len(at) < 3 or not np.isfinite(distances).all():
         return
     found = classical_scaling(distances)
@@ -93,44 +107,75 @@ def scaling_rows(group: Group, own: GroupMaps, similarity: MapSimilarity) -> Ite
         yield {"label": label, "run": run.name, "x": x, "y": y, "shown": found.share}
 
 
+def without_maps(group: Group, own: GroupMaps, similarity: MapSimilarity) -> list[str]:
+    """Labels of the usual conditions that no run has a defined map of: they are in no analysis."""
+    return [one.label for one in group.usual if not _defined(one, own, similarity)]
+
+
 def consensus_rows(group: Group, own: GroupMaps) -> Iterator[Row]:
     """How like each run's maps are to the mean maps of all other augmentations.
 
     Every augmentation weighs the same in the mean, of P = map / sum; untouched copies, which are
     the baseline once more, are not in it. Other strengths of a run's own augmentation are left
-    out as its own are.
+    out as its own are. So are runs of a run's own seed, which have its first weights and images,
+    where there are at least two seeds: all that is compared is of different seeds.
 
     Yields:
-        ``label``, ``run``, ``consensus`` (mean CC over the query images) and ``n_maps``.
+        ``label``, ``run``, ``consensus`` (mean CC over the query images) and ``n_maps``; no run to
+        which no other augmentation has maps of another seed.
 
     Reference:
         Li et al., "Cross-model consensus of explanations", Machine Learning 2023,
         arXiv:2109.00707.
     """
-    means = _augment_means(group, own)
-    for condition in group.conditions:
+    conditions = [own.of(one) for one in group.conditions]
+    seeds = {seeds_of(run) for one in conditions for run in one.runs}
+    found: dict[str, Row] = {}
+    for seed in seeds:
+        means = _augment_means(conditions, own, seeds - {seed} or seeds)
+        found |= _seed_consensus(conditions, own, seed, means)
+    for condition in conditions:
+        for run in condition.runs:
+            if run.name in found:
+                yield {"label": condition.label, "run": run.name, **found[run.name]}
+
+
+def _seed_consensus(
+    conditions: Sequence[Condition],
+    own: GroupMaps,
+    seed: tuple[int, ...],
+    means: Mapping[str, NDArray[np.float64]],
+) -> dict[str, Row]:
+    """By run of one seed, how near its maps are to the mean of the other augmentations' means."""
+    found: dict[str, Row] = {}
+    for condition in conditions:
+        runs = [run for run in condition.runs if seeds_of(run) == seed]
         others = [mean for augment, mean in means.items() if augment != _kind(condition)]
-        if not others:
-            continue
-        reference = torch.from_numpy(np.mean(others, axis=0))
-        for run in own.of(condition).runs:
-            values = cc(torch.from_numpy(own.maps[own.places([run])[0]]), reference)
-            defined = values[values.isfinite()]
-            mean = float(defined.mean()) if len(defined) else np.nan
-            place: Row = {"label": condition.label, "run": run.name}
-            yield {**place, "consensus": mean, "n_maps": len(defined)}
+        if runs and others:
+            reference = np.mean(others, axis=0)
+            found |= {run.name: _near(own, run, reference) for run in runs}
+    return found
+
+
+def _near(own: GroupMaps, run: Run, reference: NDArray[np.float64]) -> Row:
+    values = cc(torch.from_numpy(own.maps[own.places([run])[0]]), torch.from_numpy(reference))
+    defined = values[values.isfinite()]
+    mean = float(defined.mean()) if len(defined) else np.nan
+    return {"consensus": mean, "n_maps": len(defined)}
 
 
 def _kind(condition: Condition) -> str:
-    return "none" if condition.augment == FLOOR else condition.augment
+    return BASELINE if condition.augment == FLOOR else condition.augment
 
 
-def _augment_means(group: Group, own: GroupMaps) -> dict[str, NDArray[np.float64]]:
-    """Mean of the normalised maps of every augmentation over its runs, ``(N, H, W)`` each."""
+def _augment_means(
+    conditions: Sequence[Condition], own: GroupMaps, seeds: Collection[tuple[int, ...]]
+) -> dict[str, NDArray[np.float64]]:
+    """Mean of the normalised maps of every augmentation over its runs of these seeds."""
     means = {}
-    shown = [one for one in group.conditions if one.augment != FLOOR]
-    for augment, conditions in groupby(shown, key=lambda one: one.augment):
-        runs = [run for one in conditions for run in own.of(one).runs]
+    shown = [one for one in conditions if one.augment != FLOOR]
+    for augment, alike in groupby(shown, key=lambda one: one.augment):
+        runs = [run for one in alike for run in one.runs if seeds_of(run) in seeds]
         if runs:
             total = np.zeros(own.maps.shape[1:])
             for place in own.places(runs):
@@ -148,17 +193,49 @@ def _normalised(maps: NDArray[np.float32]) -> NDArray[np.float64]:
     return normalised
 
 
-def _design(
-    group: Group, own: GroupMaps
-) -> tuple[list[Run], NDArray[np.str_], NDArray[np.int64]] | None:
-    """Runs of usual strength, but untouched copies, of the seeds that all conditions have."""
-    conditions = [own.of(one) for one in group.usual if one.augment != FLOOR]
-    if len(conditions) < 2:
+@dataclass(frozen=True)
+class _Design:
+    """Runs of usual strength, but untouched copies, of the seeds that all conditions have.
+
+    Attributes:
+        runs: Every condition has one of each seed.
+        labels: Their conditions.
+        seeds: Number of the seed of each.
+    """
+
+    runs: list[Run]
+    labels: NDArray[np.str_]
+    seeds: NDArray[np.int64]
+
+    @property
+    def num_seeds(self) -> int:
+        return len(set(self.seeds.tolist()))
+
+
+def _design(group: Group, own: GroupMaps, similarity: MapSimilarity) -> _Design | None:
+    """None with fewer than two conditions or shared seeds."""
+    usual = [one for one in group.usual if one.augment != FLOOR]
+    by_label = {one.label: by_seed(_defined(one, own, similarity)) for one in usual}
+    kept = {label: runs for label, runs in by_label.items() if runs}
+    if len(kept) < 2:
         return None
-    shared = sorted(set.intersection(*(set(by_seed(one.runs)) for one in conditions)))
+    shared = sorted(set.intersection(*map(set, kept.values())))
     if len(shared) < 2:
         return None
-    kept = [(run, one.label) for one in conditions for run in one.runs if seeds_of(run) in shared]
-    runs = [run for run, _ in kept]
-    seeds = np.array([shared.index(seeds_of(run)) for run in runs])
-    return runs, np.array([label for _, label in kept]), seeds
+    return _Design(
+        runs=[runs[seed] for runs in kept.values() for seed in shared],
+        labels=np.repeat(list(kept), len(shared)),
+        seeds=np.tile(np.arange(len(shared)), len(kept)),
+    )
+
+
+def _defined(condition: Condition, own: GroupMaps, similarity: MapSimilarity) -> list[Run]:
+    """Runs with maps of which at least one is neither constant, all zero nor infinite."""
+    alone = np.isfinite(np.diagonal(similarity.mean))
+    runs = own.of(condition).runs
+    return [run for run, place in zip(runs, own.places(runs), strict=True) if alone[place]]
+
+
+def _distances(similarity: MapSimilarity, at: list[int]) -> NDArray[np.float64]:
+    squares: NDArray[np.float64] = (1 - similarity.mean[np.ix_(at, at)]).clip(min=0)
+    return np.sqrt(squares)

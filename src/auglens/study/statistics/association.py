@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import permutations
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -85,12 +85,12 @@ class IncrementalR2:
 
 @dataclass(frozen=True)
 class RepeatedCorrelation:
-    """Correlation within groups, with one slope for all.
+    """Correlation within groups, and within blocks if there are some, with one slope for all.
 
     Attributes:
-        r: In [-1, 1]; NaN where either variable is constant within every group.
+        r: In [-1, 1]; NaN where groups and blocks leave nothing of either variable.
         p: Two-sided; NaN without degrees of freedom.
-        df: ``n - 1`` minus the number of groups.
+        df: ``n - 1`` minus the rank of what tells groups and blocks apart.
         n: Number of points.
     """
 
@@ -211,16 +211,18 @@ def incremental_r2(
 
 
 def repeated_measures_correlation(
-    x: ArrayLike, y: ArrayLike, groups: ArrayLike
+    x: ArrayLike, y: ArrayLike, groups: ArrayLike, blocks: ArrayLike | None = None
 ) -> RepeatedCorrelation:
-    """Correlation of deviations from the group means: analysis of covariance with common slope.
+    """Correlation of what groups and blocks leave: analysis of covariance with common slope.
 
-    Pairs with a NaN are left out.
+    Points of one block in several groups are not independent, unless the block's intercept is
+    taken out too. Pairs with a NaN are left out.
 
     Args:
         x: Shape ``(n,)``.
         y: Same.
         groups: One label a point, same; each group has an intercept of its own.
+        blocks: Same, as the seed; without them there are groups only.
 
     Raises:
         ValueError: If the lengths differ.
@@ -229,18 +231,26 @@ def repeated_measures_correlation(
         Bakdash & Marusich, "Repeated measures correlation", Frontiers in Psychology 2017.
     """
     pairs = np.stack([np.asarray(x, np.float64), np.asarray(y, np.float64)])
-    labels = np.asarray(groups)
-    if labels.shape != pairs.shape[1:]:
-        raise ValueError(f"One group a point is needed, got {labels.shape} for {pairs.shape[1:]}.")
+    factors = [np.asarray(one) for one in (groups, blocks) if one is not None]
+    for labels in factors:
+        if labels.shape != pairs.shape[1:]:
+            raise ValueError(
+                "One group a point is needed, and one block if any, got "
+                f"{labels.shape} for {pairs.shape[1:]}."
+            )
     defined = np.isfinite(pairs).all(axis=0)
-    pairs, (different, codes) = pairs[:, defined], np.unique(labels[defined], return_inverse=True)
-    n, num_groups = len(codes), len(different)
-    within = np.eye(num_groups)[codes]
-    means = pairs @ within / within.sum(axis=0)
-    residuals = _without_rounding(pairs - means[:, codes], pairs)
+    pairs, n = pairs[:, defined], int(defined.sum())
+    dummies = np.hstack([_dummies(labels[defined]) for labels in factors])
+    fitted, _, rank, _ = np.linalg.lstsq(dummies, pairs.T)
+    residuals = _without_rounding(pairs - (dummies @ fitted).T, pairs)
     r = float(_correlations(residuals[:1], residuals[1:])[0, 0]) if n else math.nan
-    df = n - num_groups - 1
+    df = n - int(rank) - 1
     return RepeatedCorrelation(r, _correlation_p(r, df), df, n)
+
+
+def _dummies(labels: NDArray[Any]) -> Array:
+    different, codes = np.unique(labels, return_inverse=True)
+    return np.eye(len(different))[codes]
 
 
 def _correlation_p(r: float, df: int) -> float:

@@ -1,6 +1,10 @@
 """How much of the distances between runs their groups explain. Knows no runs or files.
 
 Legend: M runs; a distance matrix is symmetric with a zero diagonal, and need not be Euclidean.
+
+The squares of the distances are what is partitioned. Of correlated maps the distance is
+sqrt(1 - CC): its square, 1 - CC, is half the squared Euclidean distance of the centred maps of
+length 1, so that sums of squares are those of the maps. 1 - CC itself need not be a Euclidean distance.
 """
 
 import math
@@ -24,10 +28,13 @@ class Permanova:
 
     Attributes:
         f: Mean square of the groups over that of what is left; infinite where nothing is left,
-            NaN without degrees of freedom on either side.
+            NaN without degrees of freedom on either side, and where distances that are not
+            Euclidean leave no positive residual.
         r2: Share of the squared distances that the groups explain, of what the blocks leave;
-            NaN where they leave nothing. Among exchangeable runs it is not 0 but about
-            ``(a - 1) / (M - b)`` for ``a`` groups in ``b`` blocks.
+            NaN where they leave nothing, or no positive residual as above. Among exchangeable runs
+            it is not 0 but about ``(a - 1) / (M - b)`` for ``a`` groups in ``b`` blocks.
+        r2_blocks: Share that the blocks explain, of all; NaN where all distances are 0.
+        r2_total: Share that the groups explain beyond the blocks, of all; NaN where ``r2`` is.
         p: Share of the permutations whose F is at least as large, the given one counted with
             them; NaN where F is, or without permutations.
         num_permutations: Permutations drawn.
@@ -35,6 +42,8 @@ class Permanova:
 
     f: float
     r2: float
+    r2_blocks: float
+    r2_total: float
     p: float
     num_permutations: int
 
@@ -90,11 +99,13 @@ def permanova_within(
         McArdle & Anderson, "Fitting multivariate models to community data", Ecology 2001.
     """
     design = _Design.of(distances, groups, blocks)
-    least = design.explained - TIE * abs(float(np.trace(design.left)))
+    left = design.sum_left
     count = 0
     for start in range(0, num_permutations, CHUNK):
-        size = min(CHUNK, num_permutations - start)
-        count += int((design.permuted(rng, size) >= least).sum())
+        drawn = design.permuted(rng, min(CHUNK, num_permutations - start))
+        # F rises with what is explained up to all that is left, beyond which it is negative.
+        at_least = drawn >= design.explained - TIE * left
+        count += int((at_least & (drawn <= left * (1 + TIE))).sum())
     return _table(design, (count + 1) / (num_permutations + 1), num_permutations)
 
 
@@ -103,6 +114,7 @@ class _Design:
     """What permutations within blocks leave as it is, and the sum of squares that they change.
 
     Attributes:
+        total: Sum of squares of all runs, before the blocks.
         left: Gower-centred inner products after the blocks are projected out, ``(M, M)``.
         indicators: One column a group, ``(M, a)``.
         blocks: ``(M,)``.
@@ -112,6 +124,7 @@ class _Design:
         dof_left: And of the residual.
     """
 
+    total: float
     left: Array
     indicators: Array
     blocks: NDArray[np.intp]
@@ -130,6 +143,7 @@ class _Design:
         inverse = np.linalg.pinv(cross, rcond=TIE, hermitian=True)
         dof = round(float(np.trace(inverse @ cross)))
         return cls(
+            total=float(squares.sum()) / (2 * len(squares)),
             left=remove @ (-squares / 2) @ remove,
             indicators=indicators,
             blocks=block_columns.argmax(axis=1),
@@ -137,6 +151,10 @@ class _Design:
             dof=dof,
             dof_left=len(squares) - block_columns.shape[1] - dof,
         )
+
+    @property
+    def sum_left(self) -> float:
+        return float(np.trace(self.left))
 
     @property
     def explained(self) -> float:
@@ -158,17 +176,22 @@ class _Design:
 
 
 def _table(design: _Design, p: float, num_permutations: int) -> Permanova:
-    total = float(np.trace(design.left))
-    explained = design.explained
-    residual = total - explained
-    if abs(residual) <= TIE * abs(total):
-        residual = 0.0
-    r2 = explained / total if total else math.nan
-    if not (design.dof and design.dof_left > 0 and total):
-        return Permanova(math.nan, r2, math.nan, num_permutations)
-    mean_square = residual / design.dof_left
-    f = explained / design.dof / mean_square if mean_square else math.inf
-    return Permanova(f, r2, p, num_permutations)
+    nan, left, explained = math.nan, design.sum_left, design.explained
+    blocks = 1 - left / design.total if design.total else nan
+    residual = left - explained
+    if left <= TIE * design.total or (residual <= TIE * left and not _is_euclidean(design.left)):
+        return Permanova(nan, nan, blocks, nan, nan, num_permutations)
+    shares = (explained / left, blocks, explained / design.total)
+    if not (design.dof and design.dof_left > 0):
+        return Permanova(nan, *shares, nan, num_permutations)
+    all_explained = residual <= TIE * left
+    f = math.inf if all_explained else explained / design.dof / (residual / design.dof_left)
+    return Permanova(f, *shares, p, num_permutations)
+
+
+def _is_euclidean(products: Array) -> bool:
+    values = np.linalg.eigvalsh(products)
+    return bool(values[0] >= -TIE * values[-1])
 
 
 def _indicators(labels: ArrayLike) -> Array:

@@ -34,6 +34,9 @@ def classical_scaling(distances: NDArray[np.float64]) -> Scaling:
     The sign of an axis is free; it is fixed so that its coordinate farthest from 0, of equal ones
     the first, is positive.
 
+    The squares of the distances are what is shown: of correlated maps the distance is
+    sqrt(1 - CC), see :mod:`auglens.study.statistics.permanova`.
+
     Args:
         distances: Symmetric, shape ``(M, M)``.
 

@@ -197,7 +197,16 @@ class MapBrowser {
   }
 }
 
+async function show(root) {
+  try {
+    await new MapBrowser(root).start();
+  } catch (error) {
+    root.replaceChildren(element("p", { textContent: `The maps cannot be shown: ${error.message}` }));
+    root.hidden = false;
+  }
+}
+
 for (const root of document.querySelectorAll(".map-browser")) {
-  if ("DecompressionStream" in window) new MapBrowser(root).start();
+  if ("DecompressionStream" in window) show(root);
   else root.replaceWith("This browser is too old to unpack the maps.");
 }

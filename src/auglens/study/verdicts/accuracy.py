@@ -1,12 +1,15 @@
 """Verdicts about accuracy and convergence: C2, C3 and H1. Reads tables; draws nothing."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from auglens.study.analyses.differences import AUGMENTED
 from auglens.study.evidence import Evidence
-from auglens.study.verdicts.rows import first_of, listed, points, rows_of, smallest_of
+from auglens.study.palette import FLOOR
+from auglens.study.statistics.correction import holm
+from auglens.study.verdicts.rows import first_of, listed, points, rows_of, smallest_of, tell
 from auglens.study.verdicts.verdict import (
     CONTRADICTED,
     FEWEST_SEEDS,
@@ -20,155 +23,200 @@ from auglens.study.verdicts.verdict import (
     too_few_seeds,
 )
 
-__all__ = ["converges_slower", "crop_is_best", "crop_is_better"]
+__all__ = [
+    "converges_slower",
+    "crop_is_best",
+    "crop_is_better",
+    "distort_is_slowest",
+    "others_do_well",
+]
 
 
 def crop_is_better(evidence: Evidence) -> Outcome:
     """H1: the paired difference of crop and none in test accuracy."""
-    row = _one(_accuracy_differences(evidence), "crop")
-    if row is None:
-        return cannot_tell("There are no runs of crop and of none with the same seeds.")
-    if row["n"] < FEWEST_SEEDS:
-        return cannot_tell(too_few_seeds(int(row["n"])))
+    found = _against_none(evidence, ["crop"])
+    if isinstance(found, Outcome):
+        return found
+    (row,) = found
     word = NOT_SHOWN
     if row["p_holm"] < SIGNIFICANCE:
         word = SHOWN if row["mean"] > 0 else CONTRADICTED
-    low, high = 100 * row["low"], 100 * row["high"]
-    sentence = (
-        f"crop has {points(row['mean'])} of test accuracy against none over {row['n']:.0f} seeds, "
-        f"{say_interval(low, high, 1)}, Holm-corrected {say_p(row['p_holm'])}."
-    )
+    sentence = f"{_gain(row)}, Holm-corrected {say_p(row['p_holm'])}."
     if word == NOT_SHOWN:
-        sentence += f" A gain above {high:.1f} points is outside the interval."
-    flips = f"By exact sign flips, Holm-corrected, {say_p(row['p_sign_flip_holm'])}."
-    smallest = (
-        f"These seeds could have shown a difference of {100 * row['smallest']:.1f} points with "
-        "80 % power (uncorrected)."
-    )
-    return Outcome(
+        sentence += f" A gain above {100 * row['high']:.1f} points lies outside the interval."
+    return tell(
+        row,
         word,
         sentence,
         test="paired t, Holm over the augmentations",
         n=_seeds(row["n"]),
-        estimate=100 * row["mean"],
-        low=low,
-        high=high,
         unit="points",
         p=row["p_holm"],
-        beside=(flips, smallest),
+        times=100,
+        beside=(
+            f"By exact sign flips, Holm-corrected, {say_p(row['p_sign_flip_holm'])}.",
+            (
+                f"These seeds could have shown a difference of {100 * row['smallest']:.1f} points with "
+                "80 % power, uncorrected, if the standard deviation is as found."
+            ),
+            _copies(evidence, "crop", "test_accuracy"),
+        ),
     )
 
 
 def crop_is_best(evidence: Evidence) -> Outcome:
-    """C2: crop against every other training set; all differences must hold."""
-    own = rows_of(evidence, "contrasts", label="crop", measure="test_accuracy")
-    beside = _who_does_well(evidence)
-    if own.empty or len(own) < 2:
-        return cannot_tell("There are too few training sets beside crop.", beside=beside)
+    """C2a: crop against every other training set in test accuracy; all must hold."""
+    own = _contrasts(evidence, "crop", "test_accuracy")
+    if len(own) < 2:
+        return cannot_tell("There are too few training sets beside crop.")
     if own["n"].min() < FEWEST_SEEDS:
-        return cannot_tell(too_few_seeds(int(own["n"].min())), beside=beside)
-    nearest = smallest_of(own, "mean")
-    p = float(own["p_greater"].max())
-    better = _accuracy_better_than_crop(own)
-    word = SHOWN if p < SIGNIFICANCE else CONTRADICTED if better else NOT_SHOWN
-    low, high = 100 * nearest["low"], 100 * nearest["high"]
-    sentence = (
-        f"crop against the training set nearest to it, {nearest['against']}: "
-        f"{points(nearest['mean'])}, {say_interval(low, high, 1)}; the largest of the "
-        f"{len(own)} one-sided p is {say_p(p).removeprefix('p ').removeprefix('= ')}."
-    )
-    if better:
-        sentence += f" {listed(better)} is more accurate, Holm-corrected."
-    return Outcome(
-        word,
-        sentence,
-        test="paired t against each other set, all must hold",
-        n=_seeds(own["n"].min()),
-        estimate=100 * nearest["mean"],
-        low=low,
-        high=high,
+        return cannot_tell(too_few_seeds(int(own["n"].min())))
+    return _ahead_of_all(own, "crop", "more accurate", "points", times=100)
+
+
+def others_do_well(evidence: Evidence) -> Outcome:
+    """C2b: distort and erase against none in test accuracy; both must hold."""
+    found = _against_none(evidence, ["distort", "erase"])
+    if isinstance(found, Outcome):
+        return found
+    p = max(row["p"] / 2 if row["mean"] > 0 else 1 - row["p"] / 2 for row in found)
+    worse = [row["augment"] for row in found if row["p_holm"] < SIGNIFICANCE and row["mean"] < 0]
+    weakest = min(found, key=lambda row: float(row["mean"]))
+    return tell(
+        weakest,
+        SHOWN if p < SIGNIFICANCE else CONTRADICTED if worse else NOT_SHOWN,
+        f"{' '.join(f'{_gain(row)}.' for row in found)} Larger one-sided {say_p(p)}.",
+        test="paired t against none, one-sided, both must hold",
+        n=_seeds(weakest["n"]),
         unit="points",
         p=p,
-        beside=beside,
+        times=100,
+        beside=[_copies(evidence, name, "test_accuracy") for name in ("distort", "erase")],
     )
 
 
 def converges_slower(evidence: Evidence) -> Outcome:
-    """C3: epochs to 95 % of the best validation accuracy, augmented sets against none."""
-    beside = _who_is_slowest(evidence)
+    """C3a: epochs to 95 % of the own best validation accuracy, augmented sets against none."""
     own = rows_of(evidence, "contrasts", label=AUGMENTED, measure="epochs")
-    if own.empty:
+    against_none = own if own.empty else own[own["against"] != FLOOR]
+    if against_none.empty:
         return cannot_tell("There are no augmented sets and none with the same seeds.")
-    row = first_of(own)
+    row = first_of(against_none)
     if row["n"] < FEWEST_SEEDS:
-        return cannot_tell(too_few_seeds(int(row["n"])), beside=beside)
+        return cannot_tell(too_few_seeds(int(row["n"])))
     word = NOT_SHOWN
     if row["p"] < SIGNIFICANCE:
         word = SHOWN if row["mean"] > 0 else CONTRADICTED
     sentence = (
         f"The augmented sets need {row['mean']:+.1f} epochs against none until they first have "
-        f"95 % of their own best validation accuracy (mean of the augmentations, "
-        f"{row['n']:.0f} seeds), {say_interval(row['low'], row['high'], 1)}, {say_p(row['p'])}."
+        f"95 % of their own best validation accuracy (mean of the augmentations, {row['n']:.0f} "
+        f"seeds), {say_interval(row['low'], row['high'], 1)}, {say_p(row['p'])}."
     )
-    return Outcome(
+    return tell(
+        row,
         word,
         sentence,
         test="paired t of the mean over the augmentations",
         n=_seeds(row["n"]),
-        estimate=row["mean"],
-        low=row["low"],
-        high=row["high"],
         unit="epochs",
         p=row["p"],
-        beside=beside,
+        beside=(
+            (
+                "Each set is timed to its own best, which is a later mark for a set that ends higher; "
+                f"one epoch is the resolution. {_mean_accuracies(evidence)}"
+            ),
+            _copies(evidence, AUGMENTED, "epochs"),
+        ),
     )
 
 
-def _accuracy_differences(evidence: Evidence) -> pd.DataFrame:
-    found = rows_of(evidence, "differences", measure="test_accuracy", tested=True)
-    return found if found.empty else found[found["n"] > 0]
+def distort_is_slowest(evidence: Evidence) -> Outcome:
+    """C3b: distort against every other augmented set in these epochs; all must hold."""
+    own = _contrasts(evidence, "distort", "epochs")
+    if len(own) < 2:
+        return cannot_tell("There are too few training sets beside distort.")
+    if own["n"].min() < FEWEST_SEEDS:
+        return cannot_tell(too_few_seeds(int(own["n"].min())))
+    return _ahead_of_all(own, "distort", "slower", "epochs", times=1)
 
 
-def _one(rows: pd.DataFrame, augment: str) -> dict[str, Any] | None:
-    if rows.empty:
-        return None
-    own = rows[rows["augment"] == augment]
-    return None if own.empty else first_of(own)
-
-
-def _who_does_well(evidence: Evidence) -> tuple[str, ...]:
-    """The claim's second half, distortion and erasing: their differences to none."""
-    rows = _accuracy_differences(evidence)
-    said = []
-    for augment in ("distort", "erase"):
-        row = _one(rows, augment)
-        if row is not None and row["n"] >= FEWEST_SEEDS:
-            low, high = 100 * row["low"], 100 * row["high"]
-            said.append(
-                f"{augment} {points(row['mean'])} against none, {say_interval(low, high, 1)}, "
-                f"Holm-corrected {say_p(row['p_holm'])}"
-            )
-    return (f"The claim's second half: {'; '.join(said)}.",) if said else ()
-
-
-def _who_is_slowest(evidence: Evidence) -> tuple[str, ...]:
-    own = rows_of(evidence, "contrasts", label="distort", measure="epochs")
-    if own.empty or own["n"].min() < FEWEST_SEEDS:
-        return ()
+def _ahead_of_all(own: pd.DataFrame, label: str, how: str, unit: str, *, times: float) -> Outcome:
+    """Whether one set is ahead of each other one; contradicted where one is ahead of it."""
     nearest = smallest_of(own, "mean")
     p = float(own["p_greater"].max())
-    holds = "is" if p < SIGNIFICANCE else "is not shown to be"
-    said = (
-        f"The claim's second half: distort {holds} the slowest; against {nearest['against']}, the "
-        f"nearest or slower one, {nearest['mean']:+.1f} epochs, "
-        f"{say_interval(nearest['low'], nearest['high'], 1)}, largest one-sided {say_p(p)}."
+    corrected = holm(own["p"].to_numpy())
+    ahead = own[(corrected < SIGNIFICANCE) & (own["mean"] < 0)]["against"].tolist()
+    low, high = times * nearest["low"], times * nearest["high"]
+    sentence = (
+        f"{label} against {nearest['against']}, the set it is least ahead of: "
+        f"{times * nearest['mean']:+.1f} {unit}, {say_interval(low, high, 1)}; largest one-sided "
+        f"{say_p(p)} of {len(own)}."
     )
-    return (said,)
+    if ahead:
+        verb = "is" if len(ahead) == 1 else "are"
+        sentence += f" {listed(ahead)} {verb} {how}, Holm-corrected."
+    return tell(
+        nearest,
+        SHOWN if p < SIGNIFICANCE else CONTRADICTED if ahead else NOT_SHOWN,
+        sentence,
+        test="paired t against each other set, one-sided, all must hold",
+        n=_seeds(own["n"].min()),
+        unit=unit,
+        p=p,
+        times=times,
+    )
 
 
-def _accuracy_better_than_crop(own: pd.DataFrame) -> list[str]:
-    corrected = own["p"] * len(own)
-    return [str(name) for name in own[(corrected < SIGNIFICANCE) & (own["mean"] < 0)]["against"]]
+def _against_none(evidence: Evidence, augments: Sequence[str]) -> list[dict[str, Any]] | Outcome:
+    """Differences of these to none in test accuracy, or why there are none."""
+    rows = rows_of(evidence, "differences", measure="test_accuracy", tested=True)
+    found = []
+    for augment in augments:
+        own = rows if rows.empty else rows[(rows["augment"] == augment) & (rows["n"] > 0)]
+        if own.empty:
+            return cannot_tell(f"There are no runs of {augment} and of none with the same seeds.")
+        if own["n"].iloc[0] < FEWEST_SEEDS:
+            return cannot_tell(too_few_seeds(int(own["n"].iloc[0])))
+        found.append(first_of(own))
+    return found
+
+
+def _contrasts(evidence: Evidence, label: str, measure: str) -> pd.DataFrame:
+    """One set against each other one but untouched copies, which are a control."""
+    own = rows_of(evidence, "contrasts", label=label, measure=measure)
+    return own if own.empty else own[own["against"] != FLOOR]
+
+
+def _copies(evidence: Evidence, label: str, measure: str) -> str:
+    """The same against untouched copies, which show what the make-up of batches does alone."""
+    own = rows_of(evidence, "contrasts", label=label, measure=measure, against=FLOOR)
+    if own.empty or own["n"].iloc[0] < FEWEST_SEEDS:
+        return ""
+    row = first_of(own)
+    times, unit = (100, "points") if measure == "test_accuracy" else (1, "epochs")
+    interval = say_interval(times * row["low"], times * row["high"], 1)
+    return (
+        f"Against untouched copies (duplicate), which see the same images as none in other batches: "
+        f"{label} {times * row['mean']:+.1f} {unit}, {interval}, uncorrected {say_p(row['p'])}."
+    )
+
+
+def _mean_accuracies(evidence: Evidence) -> str:
+    rows = rows_of(evidence, "differences", measure="mean_val_accuracy", tested=True)
+    if rows.empty:
+        return ""
+    said = [
+        f"{label} {points(mean)}" for label, mean in zip(rows["label"], rows["mean"], strict=True)
+    ]
+    return f"Validation accuracy, mean over all epochs, against none: {', '.join(said)}."
+
+
+def _gain(row: dict[str, Any]) -> str:
+    low, high = 100 * row["low"], 100 * row["high"]
+    return (
+        f"{row['label']} has {points(row['mean'])} of test accuracy against none over "
+        f"{row['n']:.0f} seeds, {say_interval(low, high, 1)}"
+    )
 
 
 def _seeds(n: float) -> str:

@@ -1,12 +1,15 @@
 """Picks the rows of analysis tables that verdicts rest on. Judges nothing."""
 
+import math
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from auglens.study.evidence import Evidence
+from auglens.study.verdicts.verdict import Outcome
 
-__all__ = ["first_of", "listed", "points", "rows_of", "smallest_of"]
+__all__ = ["first_of", "listed", "points", "rows_of", "smallest_of", "tell"]
 
 
 def rows_of(evidence: Evidence, table: str, **where: object) -> pd.DataFrame:
@@ -27,6 +30,50 @@ def first_of(rows: pd.DataFrame) -> dict[str, Any]:
 def smallest_of(rows: pd.DataFrame, column: str) -> dict[str, Any]:
     """The row with the smallest value of a column."""
     return first_of(rows.sort_values(column, kind="stable"))
+
+
+def tell(
+    row: Mapping[str, Any],
+    word: str,
+    sentence: str,
+    *,
+    test: str,
+    n: str,
+    unit: str,
+    p: float,
+    estimate: str = "mean",
+    ends: tuple[str, str] = ("low", "high"),
+    times: float = 1,
+    beside: Iterable[str] = (),
+) -> Outcome:
+    """An outcome whose estimate and interval are columns of a row.
+
+    Args:
+        row: A row of an analysis table.
+        word: One of the four words.
+        sentence: The result with its numbers.
+        test: The test in a few words.
+        n: What was counted.
+        unit: Of estimate and interval.
+        p: Of the test.
+        estimate: Column of the estimate.
+        ends: Columns of the interval's ends; those that are not there are NaN.
+        times: What the three are multiplied with, such as 100 for percentage points.
+        beside: Further sentences; empty ones are left out.
+    """
+    low, high = (times * row.get(end, math.nan) for end in ends)
+    return Outcome(
+        word=word,
+        sentence=sentence,
+        test=test,
+        n=n,
+        estimate=times * row[estimate],
+        low=low,
+        high=high,
+        unit=unit,
+        p=p,
+        beside=tuple(filter(None, beside)),
+    )
 
 
 def listed(names: list[str]) -> str:

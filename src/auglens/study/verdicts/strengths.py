@@ -1,13 +1,15 @@
 """Verdicts that need strengths: C1, C7, H3 to H6. Reads tables; draws nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import pandas as pd
 
 from auglens.study.analyses.strengths import CORRELATION_BOUND, OVERALL
 from auglens.study.evidence import Evidence
-from auglens.study.verdicts.rows import first_of, rows_of
+from auglens.study.statistics.correction import holm
+from auglens.study.verdicts.rows import first_of, rows_of, tell
 from auglens.study.verdicts.verdict import (
     CONTRADICTED,
     FEWEST_SEEDS,
@@ -31,21 +33,15 @@ __all__ = [
     "similarity_is_unrelated",
 ]
 
-NO_STRENGTHS = (
-    "It needs several augmentations, each at three or more strengths (experiment=strength)."
-)
+EXPERIMENT = "run for several of them (experiment=strength)."
 CONFOUND = "Strength drives both sides; what is left when it is taken out is what is tested."
 
 
 def maps_tell_strength(evidence: Evidence, method: str) -> Outcome:
     """C1: strength against 1 - CC with the baseline of the same seed."""
-    own = rows_of(evidence, "strength_trends", method=method)
-    overall = rows_of(evidence, "strength_trends", method=method, augment=OVERALL)
-    if overall.empty:
-        return cannot_tell(NO_STRENGTHS)
-    row = first_of(overall)
-    if row["n"] < FEWEST_SEEDS:
-        return cannot_tell(too_few_seeds(int(row["n"])))
+    row = _overall(evidence, "strength_trends", method)
+    if isinstance(row, Outcome):
+        return row
     word = NOT_SHOWN
     if row["p"] < SIGNIFICANCE:
         word = SHOWN if row["rho"] > 0 else CONTRADICTED
@@ -54,141 +50,107 @@ def maps_tell_strength(evidence: Evidence, method: str) -> Outcome:
         f"have a mean Spearman correlation of {row['rho']:.3f} over {row['n']:.0f} seeds, "
         f"{say_interval(row['low'], row['high'])}, {say_p(row['p'])}."
     )
-    return Outcome(
-        word,
-        sentence,
-        test="exact sign flips of the seeds' mean correlations",
-        n=_size(row),
-        estimate=row["rho"],
-        low=row["low"],
-        high=row["high"],
-        unit="Spearman rho",
-        p=row["p"],
-        beside=(_by_augment(own[own["augment"] != OVERALL]),),
-    )
+    return _trend(evidence, "strength_trends", method, row, word, sentence)
 
 
 def shift_grows(evidence: Evidence, method: str) -> Outcome:
     """H3: strength against Delta, strengths permuted within seeds, one-sided."""
-    own = rows_of(evidence, "shift_trends", method=method)
-    overall = rows_of(evidence, "shift_trends", method=method, augment=OVERALL)
-    if overall.empty or overall["p"].isna().any():
-        return cannot_tell(NO_STRENGTHS)
-    row = first_of(overall)
-    if row["n"] < FEWEST_SEEDS:
-        return cannot_tell(too_few_seeds(int(row["n"])))
+    row = _overall(evidence, "shift_trends", method)
+    if isinstance(row, Outcome):
+        return row
     word = SHOWN if row["p"] < SIGNIFICANCE else CONTRADICTED if row["high"] < 0 else NOT_SHOWN
     sentence = (
         f"Within an augmentation, strength and Delta have a mean Spearman correlation of "
         f"{row['rho']:.3f}, {say_interval(row['low'], row['high'])} (bootstrap of seeds), one-sided "
         f"{say_p(row['p'])}."
     )
-    return Outcome(
-        word,
-        sentence,
-        test="strengths permuted within seeds",
-        n=_size(row),
-        estimate=row["rho"],
-        low=row["low"],
-        high=row["high"],
-        unit="Spearman rho",
-        p=row["p"],
-        beside=(_by_augment(own[own["augment"] != OVERALL]),),
-    )
+    return _trend(evidence, "shift_trends", method, row, word, sentence)
 
 
 def similarity_is_unrelated(evidence: Evidence, method: str) -> Outcome:
-    """C7: CC against test accuracy within augmentations, whole curves permuted."""
-    row = _association(evidence, method, "cc", "test_accuracy")
-    if row is None:
-        return cannot_tell(NO_STRENGTHS)
-    equal = row["equivalence_p"] < SIGNIFICANCE
-    word = CONTRADICTED if row["p"] < SIGNIFICANCE else SHOWN if equal else UNTOLD
+    """C7: CC and KL against validation and test accuracy, whole curves permuted, Holm over four."""
+    rows = _associations(evidence, method, ("cc", "kl"), ("test_accuracy", "val_accuracy"))
+    if isinstance(rows, Outcome):
+        return rows
+    corrected = holm([row["p"] for row in rows])
+    p, alike = float(corrected.min()), max(float(row["equivalence_p"]) for row in rows)
+    strongest = max(rows, key=lambda row: abs(float(row["estimate"])))
+    said = "; ".join(
+        f"{row['similarity'].upper()} and {row['accuracy'].replace('_', ' ')} "
+        f"{row['estimate']:.3f} ({say_p(one)})"
+        for row, one in zip(rows, corrected, strict=True)
+    )
     sentence = (
-        f"Within augmentations, adjusted for strength, CC with the baseline's {method} maps and test "
-        f"accuracy correlate {row['estimate']:.3f} on average, "
-        f"{say_interval(row['low'], row['high'])}; whole curves permuted ({_orders(row)}), "
-        f"{say_p(row['p'])}. {_equivalence(row)}"
+        f"Within augmentations, adjusted for strength, similarity to the baseline's {method} maps and "
+        f"accuracy correlate on average: {said}; whole curves permuted in {_orders(strongest)}, "
+        f"Holm-corrected over the four. KL rises where CC falls. For the strongest, "
+        f"{_equivalence(strongest)}"
     )
-    others = [
-        f"{similarity.upper()} and {accuracy.replace('_', ' ')} {other['estimate']:.3f}, "
-        f"{say_p(other['p'])}"
-        for similarity in ("cc", "kl")
-        for accuracy in ("test_accuracy", "val_accuracy")
-        if (similarity, accuracy) != ("cc", "test_accuracy")
-        and (other := _association(evidence, method, similarity, accuracy)) is not None
-    ]
     naive = (
-        f"Over all {row['num_augments'] * row['num_strengths']:.0f} points, which are not "
-        f"independent, Spearman's rho is {row['spearman']:.3f}; it has no p."
+        f"Over all {strongest['num_augments'] * strongest['num_strengths']:.0f} points, which are "
+        f"not independent, Spearman's rho of {strongest['similarity'].upper()} and "
+        f"{strongest['accuracy'].replace('_', ' ')} is {strongest['spearman']:.3f}; it has no p."
     )
-    return Outcome(
-        word,
+    return tell(
+        strongest,
+        CONTRADICTED if p < SIGNIFICANCE else SHOWN if alike < SIGNIFICANCE else UNTOLD,
         sentence,
-        test="permutation of whole curves among augmentations",
-        n=f"{row['num_augments']:.0f} augmentations at {row['num_strengths']:.0f} strengths",
-        estimate=row["estimate"],
-        low=row["low"],
-        high=row["high"],
+        test="whole curves permuted among augmentations, Holm over four",
+        n=_curves(strongest),
         unit="correlation",
-        p=row["p"],
-        beside=(f"Not primary: {'; '.join(others)}.", naive, _coverage(row), CONFOUND),
+        p=p,
+        estimate="estimate",
+        beside=(naive, _coverage(strongest), CONFOUND),
     )
 
 
 def similarity_is_equivalent(evidence: Evidence, method: str) -> Outcome:
     """H4: CC and KL against test accuracy, both within the bound by two one-sided tests."""
-    rows = [
-        row
-        for measure in ("cc", "kl")
-        if (row := _association(evidence, method, measure, "test_accuracy")) is not None
-    ]
-    if len(rows) < 2:
-        return cannot_tell(NO_STRENGTHS)
+    rows = _associations(evidence, method, ("cc", "kl"), ("test_accuracy",))
+    if isinstance(rows, Outcome):
+        return rows
     widest = max(rows, key=lambda row: float(row["equivalence_p"]))
     p = float(widest["equivalence_p"])
-    related = min(float(row["p"]) for row in rows) < SIGNIFICANCE / len(rows)
-    word = CONTRADICTED if related else SHOWN if p < SIGNIFICANCE else UNTOLD
+    related = float(holm([row["p"] for row in rows]).min()) < SIGNIFICANCE
     sentence = (
         f"{widest['similarity'].upper()}, the less equivalent of CC and KL: {_equivalence(widest)}"
     )
-    return Outcome(
-        word,
+    return tell(
+        widest,
+        CONTRADICTED if related else SHOWN if p < SIGNIFICANCE else UNTOLD,
         sentence,
         test=f"two one-sided tests, bound {CORRELATION_BOUND:g}, 90 % interval",
-        n=f"{widest['num_augments']:.0f} augmentations at {widest['num_strengths']:.0f} strengths",
-        estimate=widest["estimate"],
-        low=widest["equivalence_low"],
-        high=widest["equivalence_high"],
+        n=_curves(widest),
         unit="correlation",
         p=p,
+        estimate="estimate",
+        ends=("equivalence_low", "equivalence_high"),
         beside=(_coverage(widest), CONFOUND),
     )
 
 
 def consensus_helps(evidence: Evidence, method: str) -> Outcome:
     """H5: similarity to the other augmentations' consensus against test accuracy, one-sided."""
-    row = _association(evidence, method, "consensus", "test_accuracy")
-    if row is None:
-        return cannot_tell(NO_STRENGTHS)
+    rows = _associations(evidence, method, ("consensus",), ("test_accuracy",))
+    if isinstance(rows, Outcome):
+        return rows
+    (row,) = rows
     against = row["p"] > 1 - SIGNIFICANCE / 2 and row["high"] < 0
-    word = SHOWN if row["p"] < SIGNIFICANCE else CONTRADICTED if against else NOT_SHOWN
     sentence = (
         f"Within augmentations, adjusted for strength, similarity to the consensus of the other "
         f"augmentations and test accuracy correlate {row['estimate']:.3f} on average, "
-        f"{say_interval(row['low'], row['high'])}; whole curves permuted ({_orders(row)}), one-sided "
+        f"{say_interval(row['low'], row['high'])}; whole curves permuted in {_orders(row)}, one-sided "
         f"{say_p(row['p'])}."
     )
-    return Outcome(
-        word,
+    return tell(
+        row,
+        SHOWN if row["p"] < SIGNIFICANCE else CONTRADICTED if against else NOT_SHOWN,
         sentence,
-        test="permutation of whole curves among augmentations, one-sided",
-        n=f"{row['num_augments']:.0f} augmentations at {row['num_strengths']:.0f} strengths",
-        estimate=row["estimate"],
-        low=row["low"],
-        high=row["high"],
+        test="whole curves permuted among augmentations, one-sided",
+        n=_curves(row),
         unit="correlation",
         p=row["p"],
+        estimate="estimate",
         beside=(_coverage(row), CONFOUND),
     )
 
@@ -197,36 +159,81 @@ def saliency_adds(evidence: Evidence, method: str) -> Outcome:
     """H6: leave-one-augmentation-out R2 of accuracy with CC, beyond affinity and diversity."""
     own = rows_of(evidence, "incremental", method=method)
     if own.empty:
-        if rows_of(evidence, "associations", method=method).empty:
-            return cannot_tell(NO_STRENGTHS)
+        rows = _associations(evidence, method, ("cc",), ("test_accuracy",))
+        if isinstance(rows, Outcome):
+            return rows
         return cannot_tell(
-            "It needs affinity and diversity of every network (measures=[affinity_diversity])."
+            "It needs affinity and diversity of every run (measures=[affinity_diversity])."
         )
     row = first_of(own)
-    word = SHOWN if row["gain"] > 0 and row["p"] < SIGNIFICANCE else NOT_SHOWN
     sentence = (
         f"Foretelling the test accuracy of an augmentation that was left out, R2 is "
         f"{row['without']:.3f} from affinity and diversity and {row['with_added']:.3f} with CC "
-        f"added, a gain of {row['gain']:+.3f}; whole curves of CC permuted ({_orders(row)}), "
-        f"{say_p(row['p'])}."
+        f"added, a gain of {row['gain']:+.3f}; whole curves of CC permuted in {_orders(row)}, "
+        f"one-sided {say_p(row['p'])}."
     )
-    return Outcome(
-        word,
+    return tell(
+        row,
+        SHOWN if row["gain"] > 0 and row["p"] < SIGNIFICANCE else NOT_SHOWN,
         sentence,
-        test="leave one augmentation out; permutation of whole curves, one-sided",
+        test="leave one augmentation out; whole curves permuted, one-sided",
         n=f"{row['num_augments']:.0f} augmentations at {row['k']:.0f} strengths",
-        estimate=row["gain"],
         unit="R2",
         p=row["p"],
+        estimate="gain",
         beside=("An R2 below 0 foretells worse than the mean of the others does.",),
     )
 
 
-def _association(
-    evidence: Evidence, method: str, similarity: str, accuracy: str
-) -> dict[str, Any] | None:
-    own = rows_of(evidence, "associations", method=method, similarity=similarity, accuracy=accuracy)
-    return None if own.empty or own["estimate"].isna().any() else first_of(own)
+def _overall(evidence: Evidence, table: str, method: str) -> dict[str, Any] | Outcome:
+    own = rows_of(evidence, table, method=method, augment=OVERALL)
+    if own.empty or own["p"].isna().any():
+        return cannot_tell("It needs augmentations at three or more strengths, " + EXPERIMENT)
+    row = first_of(own)
+    return row if row["n"] >= FEWEST_SEEDS else cannot_tell(too_few_seeds(int(row["n"])))
+
+
+def _trend(
+    evidence: Evidence, table: str, method: str, row: Mapping[str, Any], word: str, sentence: str
+) -> Outcome:
+    own = rows_of(evidence, table, method=method)
+    tests = {
+        "strength_trends": "exact sign flips of the seeds' mean correlations",
+        "shift_trends": "strengths permuted within seeds, one-sided",
+    }
+    return tell(
+        row,
+        word,
+        sentence,
+        test=tests[table],
+        n=f"{row['n']:.0f} seeds at {row['k']:.0f} strengths",
+        unit="Spearman rho",
+        p=row["p"],
+        estimate="rho",
+        beside=(_by_augment(own[own["augment"] != OVERALL]),),
+    )
+
+
+def _associations(
+    evidence: Evidence, method: str, similarities: Sequence[str], accuracies: Sequence[str]
+) -> list[dict[str, Any]] | Outcome:
+    """Rows of all these pairs, or why nothing can be told from them."""
+    rows = []
+    for similarity, accuracy in product(similarities, accuracies):
+        own = rows_of(
+            evidence, "associations", method=method, similarity=similarity, accuracy=accuracy
+        )
+        if own.empty or own["estimate"].isna().any():
+            return cannot_tell("It needs augmentations at three or more strengths, " + EXPERIMENT)
+        rows.append(first_of(own))
+    if min(row["n_seeds"] for row in rows) < FEWEST_SEEDS:
+        return cannot_tell(too_few_seeds(int(min(row["n_seeds"] for row in rows))))
+    if len(rows) / rows[0]["num_permutations"] > SIGNIFICANCE:
+        return cannot_tell(
+            f"With {rows[0]['num_augments']:.0f} augmentations no permutation of whole curves can "
+            "reach 5 %."
+        )
+    return rows
 
 
 def _equivalence(row: Mapping[str, Any]) -> str:
@@ -249,8 +256,11 @@ def _orders(row: Mapping[str, Any]) -> str:
     return f"{row['num_permutations']:.0f} orders"
 
 
-def _size(row: Mapping[str, Any]) -> str:
-    return f"{row['n']:.0f} seeds at {row['k']:.0f} strengths"
+def _curves(row: Mapping[str, Any]) -> str:
+    return (
+        f"{row['num_augments']:.0f} augmentations at {row['num_strengths']:.0f} strengths, "
+        f"{row['n_seeds']:.0f} seeds each"
+    )
 
 
 def _by_augment(rows: pd.DataFrame) -> str:
