@@ -10,13 +10,14 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
+from auglens.records.run import read_probe
 from auglens.study import Study, build_study
 from auglens.study.comparison import compare_maps
 from auglens.study.conditions import find_groups
 from auglens.study.load import load_sweeps
-from auglens.study.trust import TRUST_COLUMNS, trust_tables
+from auglens.study.trust import TRUST_COLUMNS, UNTRAINED, trust_tables
 from tests.study.conftest import MEASURING
-from tests.study.generated_measures import NULL, affinity_diversity
+from tests.study.generated_measures import NULL, affinity_diversity, write_sidecar
 from tests.study.generated_sweep import METHODS, NUM_PROBE, make_config, write_run
 
 RUN = "0-crop-s1-seed0"
@@ -102,6 +103,20 @@ def test_equivariance_averages_images_of_every_tested_augmentation(
         assert row["n"] == NUM_PROBE
 
 
+def test_untrained_means_are_those_of_the_sidecar(tmp_path: Path) -> None:
+    write_run(tmp_path / "0-crop", make_config("crop"))
+    means = {name: place + 0.5 for place, name in enumerate(UNTRAINED)}
+    written = {**means, "foreground_auc": None, "n": NUM_PROBE - 1}
+    ids = read_probe(tmp_path / "0-crop").probe_ids.tolist()
+    write_sidecar(tmp_path / "0-crop", "untrained", "gradient", probe_ids=ids, values=written)
+    found, damage = tables(tmp_path)
+    assert damage == []
+    (row,) = found["untrained"].to_dict("records")
+    assert (row["label"], row["run"], row["method"]) == ("crop", "0-crop", "gradient")
+    assert np.isnan(row["foreground_auc"])
+    assert [row[name] for name in UNTRAINED[1:]] == [written[name] for name in UNTRAINED[1:]]
+
+
 def test_faithfulness_curves_are_those_of_the_sidecar(
     trusted_sweep: Path, trusted_study: Study
 ) -> None:
@@ -156,6 +171,7 @@ def modes(similarity: object, null: object) -> dict[str, Any]:
 FLAT = [0.5] * NUM_PROBE
 FITTED = {"train_loss": 0.0, "epochs": 1}
 CURVE = {"most_important_first": [1.0, 0.0], "least_important_first": [1.0, 0.0]}
+BEFORE = {**dict.fromkeys(UNTRAINED, 0.5), "n": NUM_PROBE}
 
 
 @pytest.mark.parametrize(
@@ -206,6 +222,11 @@ CURVE = {"most_important_first": [1.0, 0.0], "least_important_first": [1.0, 0.0]
             {"layers": ["a"], **modes([[[0.5]] * NUM_PROBE], FLAT)},
             id="nested",
         ),
+        pytest.param("untrained.gradient", {"entropy": 1.0, "n": 1}, id="mean missing"),
+        pytest.param("untrained.gradient", {**BEFORE, "moran": "0.5"}, id="mean in words"),
+        pytest.param("untrained.gradient", {**BEFORE, "moran": FLAT}, id="list for mean"),
+        pytest.param("untrained.gradient", {**BEFORE, "n": NUM_PROBE + 1}, id="more than images"),
+        pytest.param("untrained.gradient", {**BEFORE, "n": None}, id="no count"),
         pytest.param("faithfulness.gradient", {"curves": {"black": [1, 0]}}, id="no orders"),
         pytest.param(
             "faithfulness.gradient",

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from auglens.explainer import predict
 from auglens.loaded_run import first_network
 from auglens.measures.measure import Outcome, Task
 from auglens.metrics.table import map_columns
-from auglens.saliency.maps import reduce_channels
+from auglens.study import check_foreground_threshold
 from auglens.study.load import Run
 
 __all__ = ["MEANS", "Untrained"]
@@ -28,11 +29,15 @@ MEANS = (
 class Untrained:
     """Measures of the maps of the run's network as it was before its first step.
 
-    The same method explains the same images for the same targets. What such maps show already no
+    The same method explains the same images for their true class or, where predictions are
+    explained, for what the untrained network itself predicts. What such maps show already no
     training has taught the network.
 
     Args:
         foreground_threshold: Brightness in (0, 1) above which a pixel is foreground.
+
+    Raises:
+        ValueError: If ``foreground_threshold`` is outside.
 
     Reference:
         Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018, arXiv:1810.03292.
@@ -41,6 +46,9 @@ class Untrained:
     per_method = True
 
     foreground_threshold: float
+
+    def __post_init__(self) -> None:
+        check_foreground_threshold(self.foreground_threshold)
 
     def inputs(self, run: Run, runs: Sequence[Run]) -> Mapping[str, Any]:
         """Nothing of other runs."""
@@ -53,15 +61,11 @@ class Untrained:
         ``n`` counts the maps that are defined.
         """
         subject = task.subject
-        probe = subject.explainer.probe
+        explainer, probe = subject.explainer, subject.explainer.probe
         net = first_network(subject.run.record, probe).to(subject.device)
-        reduction = subject.method(task.method).reduce
-        maps = task.attribute(
-            subject, net, subject.images, lambda one: reduce_channels(one, reduction)
-        )
-        columns = map_columns(
-            maps.cpu(), probe.images, foreground_threshold=self.foreground_threshold
-        )
+        targets = explainer.targets(predict(net, probe.images))
+        maps = explainer.maps(net, targets, task.method, task.advance)
+        columns = map_columns(maps, probe.images, foreground_threshold=self.foreground_threshold)
         means = {name: _mean(columns[name]) for name in MEANS}
         defined = int(np.isfinite(columns["entropy"]).sum())
         return Outcome(probe.ids.tolist(), values={**means, "n": defined})

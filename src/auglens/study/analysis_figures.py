@@ -175,7 +175,7 @@ def doses_figure(lines: pd.DataFrame, *, baseline: float, floor: Floor | None, n
     Args:
         lines: As :func:`draw_dose` takes them, with ``quantity``.
         baseline: Mean test accuracy of the baseline; NaN without one.
-        floor: The order-only floor of CC, if there is one.
+        floor: The same-seed floor of CC, if there is one.
         note: Method and seeds, for the title.
     """
     quantities = [name for name in QUANTITIES if name in set(lines["quantity"])]

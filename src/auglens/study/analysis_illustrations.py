@@ -152,8 +152,8 @@ def illustrate_strengths(evidence: Evidence, method: str) -> Iterator[Illustrati
 
 def _say_floor(floor: Floor | None) -> str:
     if floor is None:
-        return "These runs have no order-only floor."
-    return f"Dashed: the order-only floor, {floor.made} ({floor.said})."
+        return "These runs have no same-seed floor."
+    return f"Dashed: the same-seed floor, {floor.made} ({floor.said})."
 
 
 def _doses_table(lines: pd.DataFrame) -> PageTable:

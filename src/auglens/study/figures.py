@@ -152,7 +152,7 @@ def similarity_figure(
 
     Args:
         similarities: By measure, at most two, then by condition.
-        floors: By measure: the order-only floor; a measure without it gets no line.
+        floors: By measure: the same-seed floor; a measure without it gets no line.
         styles: By condition.
         note: Method, pairing, seeds and floor, for the title.
         unrelated: What unrelated maps score, by measure; a measure without it gets no line.
@@ -312,9 +312,9 @@ def _draw_unrelated(value: float | None, ax: Axes) -> None:
 
 
 def draw_floor(floor: Floor, ax: Axes) -> None:
-    """The order-only floor: its mean as a dashed line, its range as a band."""
+    """The same-seed floor: its mean as a dashed line, its range as a band."""
     colour = hex_colour("duplicate")
-    ax.axhline(floor.mean, color=colour, linestyle="--", label=f"order-only floor: {floor.name}")
+    ax.axhline(floor.mean, color=colour, linestyle="--", label=f"same-seed floor: {floor.name}")
     if floor.low < floor.high:
         ax.axhspan(floor.low, floor.high, color=colour, alpha=0.15, linewidth=0)
 

@@ -105,8 +105,14 @@ def _cells(one: Distribution) -> tuple[str, str, str]:
 
 
 def say_seeds(evidence: Evidence) -> str:
-    """How many seeds the runs have, in words."""
-    return f"{evidence.num_seeds} seed{'s' * (evidence.num_seeds > 1)}"
+    """How many seeds the conditions have, in words.
+
+    Such as ``10 seeds``, or ``8 to 10 seeds`` where some have fewer.
+    """
+    counts = [len(one.runs) for one in evidence.group.conditions]
+    fewest, most = min(counts), max(counts)
+    span = f"{most}" if fewest == most else f"{fewest} to {most}"
+    return f"{span} seed{'s' * (most > 1)}"
 
 
 def say_usual(evidence: Evidence) -> str:

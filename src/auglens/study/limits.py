@@ -17,7 +17,7 @@ NO_SEED_FLOOR = (
     "of a low similarity can be put down to an augmentation."
 )
 SEED_FLOOR = (
-    "A same-seed value may be read against an order-only floor alone, a cross-seed value against "
+    "A same-seed value may be read against a same-seed floor alone, a cross-seed value against "
     "the similarity of baselines of different seeds alone: the pairings are not mixed here, and "
     "must not be."
 )

@@ -188,7 +188,7 @@ def _say_dependence(dependent: bool) -> str:
 
 
 def order_floors(evidence: Evidence, method: str) -> dict[str, Floor]:
-    """The order-only floor of CC and KL, as far as there are runs that show it."""
+    """The same-seed floor of CC and KL, as far as there are runs that show it."""
     maps = evidence.maps[evidence.maps["method"] == method]
     floors = evidence.tables["floors"]
     own = floors if floors.empty else floors[floors["method"] == method]
@@ -201,7 +201,7 @@ def _say_floors(floors: Mapping[str, Floor]) -> str:
         return "These runs have no floor: no run of duplicate shows what the order alone does."
     one = next(iter(floors.values()))
     return (
-        f"The dashed line is the order-only floor, its band the range ({one.said}): {one.made}"
+        f"The dashed line is the same-seed floor, its band the range ({one.said}): {one.made}"
         f"{'' if len(floors) == len(SHOWN) else '; it is measured for CC only'}."
     )
 

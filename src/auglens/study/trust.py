@@ -137,8 +137,10 @@ def _affinity_diversity(result: MeasureResult) -> Iterator[Row]:
 
 
 def _untrained(result: MeasureResult) -> Iterator[Row]:
-    means = {name: number(result.values[name]) for name in UNTRAINED}
-    yield {"method": _method(result), **means}
+    values = {name: number(result.values[name]) for name in UNTRAINED}
+    if values["n"] not in range(len(result.probe_ids) + 1):
+        raise ValueError(f"n={values['n']} counts none of {len(result.probe_ids)} images")
+    yield {"method": _method(result), **values, "n": int(values["n"])}
 
 
 def _equivariance(result: MeasureResult) -> Iterator[Row]:

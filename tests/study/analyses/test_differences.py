@@ -57,15 +57,17 @@ def test_similarity_is_read_against_untouched_copies(group: Group, values: pd.Se
     assert table.loc["crop", "mean"] == pytest.approx(difference)
 
 
-def test_contrasts_leave_copies_out_and_average_augmentations(
+def test_contrasts_have_copies_beside_and_average_augmentations(
     group: Group, values: pd.Series
 ) -> None:
     rows = contrast_rows(group, {("test_accuracy", ""): values, ("epochs", ""): values})
     crop = {str(row["against"]): row for row in rows if row["label"] == "crop"}
-    assert set(crop) == {"scale", "distort", "blur", "erase", "none"}
+    assert set(crop) == {"scale", "distort", "blur", "erase", "none", "duplicate"}
     one_sided = stats.ttest_rel(of(values, "crop"), of(values, "blur"), alternative="greater")
     assert crop["blur"]["p_greater"] == pytest.approx(one_sided.pvalue)
-    (augmented,) = (row for row in rows if row["label"] == AUGMENTED)
+    of_distort = {row["against"] for row in rows if row["label"] == "distort"}
+    assert of_distort == {"scale", "crop", "blur", "erase", "duplicate"}
+    augmented = next(row for row in rows if row["label"] == AUGMENTED)
     means = np.mean([of(values, name) for name in AUGMENTS[:5]], axis=0)
     assert augmented["mean"] == pytest.approx(np.mean(means - of(values, "none")))
 

@@ -104,11 +104,11 @@ def contrast_rows(group: Group, values: Values) -> list[dict[str, object]]:
     untouched copies, which show what the make-up of batches does alone.
 
     Returns:
-        The fields of a paired difference with ``p_greater``, one-sided. Empty of what is about an
-        augmentation that stands for itself at two usual strengths.
+        The fields of a paired difference with ``p_greater``, one-sided; nothing where an
+        augmentation has two usual strengths.
     """
     family = augmented_conditions(group)
-    if len({one.augment for one in family}) < len(family):
+    if not family or len({one.augment for one in family}) < len(family):
         return []
     named = {one.augment: one for one in family}
     baselines = [one for one in (group.baseline, _copies(group)) if one is not None]
