@@ -27,7 +27,7 @@ from tests.study.html_page import Page
 RUN = "0-none-s1-seed0"
 MEASURES = (
     *("faithfulness", "infidelity", "sensitivity", "parameter_randomization"),
-    *("label_randomization", "equivariance"),
+    *("label_randomization", "equivariance", "untrained"),
 )
 
 

@@ -42,7 +42,8 @@ __all__ = [
 ]
 
 # Whatever Markdown, its tables or its formulas could take for a mark, and an "&" before an entity.
-MARKS = re.compile(r"[\\`*_\[\]<>|~$]|&(?=#?\w+;)")
+# An underscore within a word and a "<" before a space or a number are none.
+MARKS = re.compile(r"[\\`*\[\]>|~$]|(?<!\w)_|_(?!\w)|<(?! [.\d])|&(?=#?\w+;)")
 
 
 @dataclass(frozen=True)

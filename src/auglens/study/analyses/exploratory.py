@@ -35,7 +35,10 @@ def exploratory_rows(group: Group, maps: pd.DataFrame, method: str) -> Iterator[
         ``d_z``, ``p`` and ``q``; nothing for what is undefined in every pair.
     """
     own = maps[maps["method"] == method]
-    names = [name for family in FAMILIES for name in of_family(family)]
+    # What is of the image alone is the same for every run.
+    names = [
+        name for family in FAMILIES for name in of_family(family) if not name.startswith("image_")
+    ]
     means = own.groupby("run")[names].mean()
     rows = [
         row for name in names for row in _differences(group, means[name]) if not np.isnan(row["p"])
