@@ -358,7 +358,7 @@ def test_the_pairing_and_how_far_an_interval_can_be_trusted_are_said(
     caption = drawn[f"fig14_shifts_{METHOD}"].caption
     coverage = evidence.tables["shifts"]["coverage"].iloc[0]
     assert "cross-seed pairing" in caption
-    assert f"{coverage:.0%} with 3 seeds" in caption
+    assert f"{100 * coverage:.0f} % with 3 seeds" in caption
     r2 = evidence.tables["permanova"]["r2"].iloc[0]
     assert f"R² = {r2:.3f}" in drawn[f"fig16_runs_{METHOD}"].caption
     assert "√(1 - mean CC" in drawn[f"fig16_runs_{METHOD}"].caption

@@ -246,7 +246,7 @@ def runs_figure(
     set_margins(figure, left=0.75, right=right, bottom=0.6, top=0.5, wspace=0)
     draw_runs(runs, ax, augments=augments)
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8, frameon=False)
-    said = f", {shown:.0%} of their squared distances shown" if np.isfinite(shown) else ""
+    said = f", {100 * shown:.0f} % of their squared distances shown" if np.isfinite(shown) else ""
     figure.suptitle(f"Runs in the plane{said}{note}", fontsize=10)
     return figure
 

@@ -76,7 +76,7 @@ def illustrate_shifts(evidence: Evidence, method: str) -> Iterator[Illustration]
     if rows.empty:
         return
     coverage = ", ".join(
-        f"{share:.0%} with {n:.0f} seeds"
+        f"{100 * share:.0f} % with {n:.0f} seeds"
         for n, share in rows.groupby("n")["coverage"].first().items()
         if np.isfinite(share)
     )
@@ -177,7 +177,7 @@ def illustrate_runs(evidence: Evidence, method: str) -> Iterator[Illustration]:
         return
     shown = float(runs["shown"].iloc[0])
     said = (
-        f"The plane shows {shown:.0%} of the squared distances."
+        f"The plane shows {100 * shown:.0f} % of the squared distances."
         if np.isfinite(shown)
         else "All distances are 0."
     )
@@ -234,8 +234,8 @@ def _say_classifier(evidence: Evidence, method: str) -> str:
     one = found.iloc[0]
     said = say_p(one["p"])
     return (
-        f"A linear classifier tells from the maps of held-out seeds how {one['accuracy']:.0%} of "
-        f"{one['n']} runs were trained (chance {one['chance']:.0%}, "
+        f"A linear classifier tells from the maps of held-out seeds how {100 * one['accuracy']:.0f} % of "
+        f"{one['n']} runs were trained (chance {100 * one['chance']:.0f} %, "
         f"p {said if said[0] == '<' else f'= {said}'})."
     )
 

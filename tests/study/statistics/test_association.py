@@ -10,10 +10,10 @@ from sklearn.metrics import r2_score
 
 from auglens.study.statistics.association import (
     Association,
-    association_coverage,
     curve_association,
     incremental_r2,
     repeated_measures_correlation,
+    simulate_unrelated,
 )
 from auglens.study.statistics.equivalence import equivalence
 
@@ -274,44 +274,14 @@ def test_repeated_measures_without_anything_to_correlate_are_undefined() -> None
 
 
 def test_measured_coverage_falls_short_with_few_augmentations() -> None:
-    few, many = association_coverage(5, 6), association_coverage(12, 6)
+    few, many = simulate_unrelated(5, 6, 0.5), simulate_unrelated(12, 6, 0.5)
     # 1,000 simulations: a standard error of .009 at .91.
-    assert 0.86 < few < 0.94
-    assert few < many < 0.97
-    assert np.isnan(association_coverage(2, 6))
+    assert 0.86 < few.coverage < 0.94
+    assert few.coverage < many.coverage < 0.97
+    assert np.isnan(simulate_unrelated(2, 6, 0.5).coverage)
 
 
-def seed_effects(rng: np.random.Generator) -> tuple[Array, Array]:
-    """Two variables of five conditions and ten seeds that share nothing but effects of each seed."""
-    x, y = rng.normal(size=(2, 5, 10)) + 1.5 * rng.normal(size=(2, 1, 10))
-    return x.ravel(), y.ravel()
-
-
-def test_seeds_that_conditions_share_are_no_evidence_once_they_are_taken_out() -> None:
-    rng = np.random.default_rng(15)
-    conditions, seeds = np.repeat(np.arange(5), 10), np.tile(np.arange(10), 5)
-    with_seeds, without = [], []
-    for _ in range(1000):
-        x, y = seed_effects(rng)
-        with_seeds.append(repeated_measures_correlation(x, y, conditions, seeds).p)
-        without.append(repeated_measures_correlation(x, y, conditions).p)
-    # 5 % and two standard errors of a share of 5 % in 1,000.
-    assert 0.036 <= np.mean(np.array(with_seeds) <= 0.05) <= 0.064
-    assert np.mean(np.array(without) <= 0.05) > 0.15
-
-
-def test_groups_and_blocks_are_taken_out_as_in_the_analysis_of_covariance() -> None:
-    rng = np.random.default_rng(16)
-    kept = np.sort(rng.permutation(50)[:37])
-    conditions, seeds = np.repeat(np.arange(5), 10)[kept], np.tile(np.arange(10), 5)[kept]
-    x, y = (values[kept] for values in seed_effects(rng))
-    columns = np.column_stack([np.eye(5)[conditions], np.eye(10)[seeds], x])
-    solution, _, rank, _ = np.linalg.lstsq(columns, y)
-    known = columns[:, :-1]
-    total = float(((y - known @ np.linalg.lstsq(known, y)[0]) ** 2).sum())
-    left = float(((y - columns @ solution) ** 2).sum())
-    found = repeated_measures_correlation(x, y, conditions, seeds)
-    assert found.r == pytest.approx(math.copysign(math.sqrt(1 - left / total), solution[-1]))
-    assert (found.df, found.n) == (37 - int(rank), 37)
-    f = (total - left) / (left / found.df)
-    assert found.p == pytest.approx(stats.f.sf(f, 1, found.df))
+def test_equivalence_is_hard_to_tell_with_few_augmentations() -> None:
+    assert simulate_unrelated(5, 6, 0.5).equivalence < 0.1
+    assert simulate_unrelated(5, 6, 0.5).equivalence < simulate_unrelated(5, 6, 1.0).equivalence
+    assert simulate_unrelated(60, 6, 0.5).equivalence > 0.8

@@ -15,10 +15,10 @@ from auglens.study.analyses.pairing import by_seed, rng_for, seed_grid
 from auglens.study.conditions import Condition, Group, seeds_of
 from auglens.study.palette import FLOOR
 from auglens.study.statistics.association import (
-    association_coverage,
     curve_association,
     incremental_r2,
     repeated_measures_correlation,
+    simulate_unrelated,
 )
 from auglens.study.statistics.correction import holm
 from auglens.study.statistics.intervals import mean_interval
@@ -220,13 +220,14 @@ def association_rows(
             equal = found.pop("equivalence")
             by_augment = dict(zip(design.augments, found.pop("by_augment").tolist(), strict=True))
             naive = pd.Series(first.ravel()).corr(pd.Series(second.ravel()), method="spearman")
-            coverage = association_coverage(*first.shape)
+            simulated = simulate_unrelated(*first.shape, CORRELATION_BOUND)
             place: Row = {"similarity": name, "accuracy": accuracy, **found, "spearman": naive}
             yield {
                 **place,
-                "coverage": coverage,
+                "coverage": simulated.coverage,
+                "equivalence_power": simulated.equivalence,
                 "n_seeds": design.num_seeds,
-                **{f"equivalence_{key}": equal[key] for key in ("low", "high", "p", "power")},
+                **{f"equivalence_{key}": equal[key] for key in ("low", "high", "p")},
                 **{f"r_{augment}": value for augment, value in by_augment.items()},
             }
 

@@ -20,10 +20,11 @@ __all__ = [
     "Association",
     "IncrementalR2",
     "RepeatedCorrelation",
-    "association_coverage",
+    "Simulation",
     "curve_association",
     "incremental_r2",
     "repeated_measures_correlation",
+    "simulate_unrelated",
 ]
 
 LARGEST_ENUMERATED = 7
@@ -100,6 +101,19 @@ class RepeatedCorrelation:
     n: int
 
 
+@dataclass(frozen=True)
+class Simulation:
+    """What the intervals over augmentations are worth where curves are unrelated.
+
+    Attributes:
+        coverage: Share of the 95 % intervals that hold 0.
+        equivalence: Share of the 90 % intervals within the bound: the power to tell equivalence.
+    """
+
+    coverage: float
+    equivalence: float
+
+
 def curve_association(
     similarity: Array,
     accuracy: Array,
@@ -116,7 +130,7 @@ def curve_association(
     It needs no independence of strengths, only of augmentations.
 
     The residuals of the augmentations sum to 0 at each strength, so their correlations are not
-    quite independent and the intervals are too short: :func:`association_coverage` measures by
+    quite independent and the intervals are too short: :func:`simulate_unrelated` measures by
     how much. They are a description; the permutation is the test.
 
     Args:
@@ -147,28 +161,29 @@ def curve_association(
 
 
 @lru_cache
-def association_coverage(num_augments: int, num_strengths: int) -> float:
-    """How often the 95 % interval of :func:`curve_association` holds a true 0, by simulation.
+def simulate_unrelated(num_augments: int, num_strengths: int, bound: float) -> Simulation:
+    """How :func:`curve_association` fares where there is no association, by simulation.
 
     1,000 pairs of tables whose rows are unrelated smooth curves: a line and a parabola with random
     weights, and a little noise.
 
     Returns:
-        A share in [0, 1]; NaN with fewer than three augmentations or strengths.
+        NaN in both with fewer than three augmentations or strengths.
     """
     if num_augments < 3 or num_strengths < 3:
-        return math.nan
+        return Simulation(math.nan, math.nan)
     rng = np.random.default_rng([num_augments, num_strengths])
     place = np.linspace(-1, 1, num_strengths)
     shapes = np.stack([place, place**2])
-    held, num_simulations = 0, 1000
+    held, alike, num_simulations = 0, 0, 1000
     for _ in range(num_simulations):
         curves = rng.normal(size=(2, num_augments, 2)) @ shapes
         first, second = curves + rng.normal(0, 0.1, curves.shape)
         own = np.diagonal(_correlations(_adjusted(first), _adjusted(second)))
-        interval = mean_interval(own)
-        held += interval.low <= 0 <= interval.high
-    return held / num_simulations
+        wide, narrow = mean_interval(own), mean_interval(own, confidence=0.9)
+        held += wide.low <= 0 <= wide.high
+        alike += -bound < narrow.low and narrow.high < bound
+    return Simulation(held / num_simulations, alike / num_simulations)
 
 
 def incremental_r2(

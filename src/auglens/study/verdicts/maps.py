@@ -65,9 +65,8 @@ def heat_is_connected(evidence: Evidence, method: str) -> Outcome:
         condition_means(evidence, method, name)
         for name in ("num_components", "image_num_components")
     )
-    beside = (
-        f"The hottest tenth falls into {say_span(parts)} parts; the images' own brightest tenth into "
-        f"{say_span(images[:1])}."
+    beside = f"The hottest tenth falls into {say_span(parts)} parts" + (
+        f"; the images' own brightest tenth into {images[0].mean:.3f}." if images else "."
     )
     return _more_than_untrained(
         evidence,
@@ -127,7 +126,7 @@ def maps_shift(evidence: Evidence, method: str) -> Outcome:
     share = smallest["delta"] / (1 - smallest["floor_b"])
     sentence = (
         f"{' '.join(said)} The smallest Delta is {smallest['delta']:.4f} ({smallest['label']}; "
-        f"{say_interval(smallest['low'], smallest['high'], 4)}), {share:.1%} of the distance 1 - CC "
+        f"{say_interval(smallest['low'], smallest['high'], 4)}), {100 * share:.1f} % of the distance 1 - CC "
         f"between two baselines of different seeds; largest one-sided {say_p(p)} (the smallest "
         f"possible is {say_p(2 / smallest['num_exchanges'])})."
     )
@@ -144,7 +143,8 @@ def maps_shift(evidence: Evidence, method: str) -> Outcome:
             _shift_of_copies(rows),
             _corrected_similarity(own),
             (
-                f"The bootstrap interval, in name 95 %, held the truth in {smallest['coverage']:.0%} of "
+                f"The bootstrap interval, in name 95 %, held the truth in "
+                f"{100 * smallest['coverage']:.0f} % of the draws of "
                 "one simulated case; it tells the size and is no test."
             ),
         ),

@@ -239,16 +239,16 @@ def _associations(
 def _equivalence(row: Mapping[str, Any]) -> str:
     interval = say_interval(row["equivalence_low"], row["equivalence_high"], percent=90)
     return (
-        f"{interval} against a bound of {CORRELATION_BOUND:g}, {say_p(row['equivalence_p'])}; were "
-        f"there no association at all, this would be told with a power of "
-        f"{row['equivalence_power']:.2f}."
+        f"{interval} against a bound of {CORRELATION_BOUND:g}, {say_p(row['equivalence_p'])}; of "
+        f"simulated curves without any association {100 * row['equivalence_power']:.0f} % would be "
+        "told to have none."
     )
 
 
 def _coverage(row: Mapping[str, Any]) -> str:
     return (
         f"The interval over {row['num_augments']:.0f} augmentations, in name 95 %, holds a true 0 in "
-        f"{row['coverage']:.0%} of simulations; it is not cut at -1 and 1."
+        f"{100 * row['coverage']:.0f} % of simulations; it is not cut at -1 and 1."
     )
 
 
