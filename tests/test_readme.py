@@ -60,6 +60,33 @@ def test_make_targets_do_what_the_readme_says() -> None:
         assert step in recipe("test")
 
 
+def test_the_headline_is_that_of_the_results() -> None:
+    results = (REPOSITORY / "docs" / "results.md").read_text(encoding="utf-8")
+    found = {
+        cells[0]: (cells[2].strip("*"), cells[3])
+        for line in results.splitlines()
+        if re.match(r"\| [CH]\d\w? \| .* \| .* \| .* \|", line)
+        and len(cells := [cell.strip() for cell in line.strip("|").split(" | ")]) == 6
+    }
+    shown = {
+        cells[0]: (cells[2], cells[3])
+        for line in README.splitlines()
+        if re.match(r"\| [CH]\d\w? \|", line)
+        and (cells := [cell.strip() for cell in line.strip("|").split(" | ")])
+    }
+    assert {name[:2] for name in shown} == {f"C{number}" for number in range(1, 9)}
+    assert shown == {name: found[name] for name in shown}
+
+
+def test_pictures_are_there() -> None:
+    for name in ("README.md", "docs/results.md"):
+        page = REPOSITORY / name
+        text = page.read_text(encoding="utf-8")
+        for picture in re.findall(r'src="([^"]+\.png)"|\]\(([^)]+\.png)\)', text):
+            path = page.parent / "".join(picture)
+            assert path.stat().st_size < 500_000, path
+
+
 @pytest.mark.long
 def test_the_poster_from_one_command() -> None:
     done = subprocess.run(
