@@ -59,7 +59,7 @@ def crop_is_better(evidence: Evidence) -> Outcome:
                 f"These seeds could have shown a difference of {100 * row['smallest']:.1f} points with "
                 "80 % power, uncorrected, if the standard deviation is as found."
             ),
-            _copies(evidence, "crop", "test_accuracy"),
+            _copies(evidence, ["crop"], "test_accuracy"),
         ),
     )
 
@@ -85,13 +85,13 @@ def others_do_well(evidence: Evidence) -> Outcome:
     return tell(
         weakest,
         SHOWN if p < SIGNIFICANCE else CONTRADICTED if worse else NOT_SHOWN,
-        f"{' '.join(f'{_gain(row)}.' for row in found)} Larger one-sided {say_p(p)}.",
+        f"{' '.join(f'{_gain(row)}.' for row in found)} Larger one-sided {say_p(p)}. "
+        f"{_copies(evidence, ['distort', 'erase'], 'test_accuracy')}".strip(),
         test="paired t against none, one-sided, both must hold",
         n=_seeds(weakest["n"]),
         unit="points",
         p=p,
         times=100,
-        beside=[_copies(evidence, name, "test_accuracy") for name in ("distort", "erase")],
     )
 
 
@@ -110,8 +110,9 @@ def converges_slower(evidence: Evidence) -> Outcome:
     sentence = (
         f"The augmented sets need {row['mean']:+.1f} epochs against none until they first have "
         f"95 % of their own best validation accuracy (mean of the augmentations, {row['n']:.0f} "
-        f"seeds), {say_interval(row['low'], row['high'], 1)}, {say_p(row['p'])}."
-    )
+        f"seeds), {say_interval(row['low'], row['high'], 1)}, {say_p(row['p'])}. "
+        f"{_copies(evidence, [AUGMENTED], 'epochs')}"
+    ).strip()
     return tell(
         row,
         word,
@@ -125,7 +126,6 @@ def converges_slower(evidence: Evidence) -> Outcome:
                 "Each set is timed to its own best, which is a later mark for a set that ends higher; "
                 f"one epoch is the resolution. {_mean_accuracies(evidence)}"
             ),
-            _copies(evidence, AUGMENTED, "epochs"),
         ),
     )
 
@@ -187,17 +187,23 @@ def _contrasts(evidence: Evidence, label: str, measure: str) -> pd.DataFrame:
     return own if own.empty else own[own["against"] != FLOOR]
 
 
-def _copies(evidence: Evidence, label: str, measure: str) -> str:
+def _copies(evidence: Evidence, labels: Sequence[str], measure: str) -> str:
     """The same against untouched copies, which show what the make-up of batches does alone."""
-    own = rows_of(evidence, "contrasts", label=label, measure=measure, against=FLOOR)
-    if own.empty or own["n"].iloc[0] < FEWEST_SEEDS:
-        return ""
-    row = first_of(own)
     times, unit = (100, "points") if measure == "test_accuracy" else (1, "epochs")
-    interval = say_interval(times * row["low"], times * row["high"], 1)
+    said = []
+    for label in labels:
+        own = rows_of(evidence, "contrasts", label=label, measure=measure, against=FLOOR)
+        if len(own) and own["n"].iloc[0] >= FEWEST_SEEDS:
+            row = first_of(own)
+            interval = say_interval(times * row["low"], times * row["high"], 1)
+            said.append(
+                f"{label} {times * row['mean']:+.1f} {unit} ({interval}, {say_p(row['p'])})"
+            )
+    if not said:
+        return ""
     return (
-        f"Against untouched copies (duplicate), which see the same images as none in other batches: "
-        f"{label} {times * row['mean']:+.1f} {unit}, {interval}, uncorrected {say_p(row['p'])}."
+        "Against untouched copies (duplicate), which show the same images in other batches, "
+        f"uncorrected: {'; '.join(said)}."
     )
 
 
