@@ -2,7 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-SWEEP = $(shell ls -d multirun/*/* 2>/dev/null | tail -n 1)
+# The newest sweep with a report; name another with SWEEP=<folder>.
+SWEEP = $(patsubst %/runs.csv,%,$(lastword $(sort $(wildcard multirun/*/*/runs.csv))))
 
 .PHONY: help setup reproduce reference test test-all lint notebooks lock clean
 
@@ -53,8 +54,8 @@ lint: $(READY)  ## ruff and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-notebooks: $(READY)  ## Run the notebooks on the newest sweep; writes notebooks/*.executed.ipynb
-	AUGLENS_SWEEP="$(abspath $(SWEEP))" $(BIN)/jupyter execute --output='{notebook_name}.executed' \
+notebooks: $(READY)  ## Run the notebooks on the newest sweep, or on SWEEP=<folder>; writes notebooks/*_executed.ipynb
+	AUGLENS_SWEEP="$(abspath $(SWEEP))" $(BIN)/jupyter execute --output='{notebook_name}_executed' \
 		--kernel_name=python3 \
 		notebooks/01_poster.ipynb notebooks/02_maps.ipynb notebooks/03_statistics.ipynb
 

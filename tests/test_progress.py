@@ -19,7 +19,7 @@ def test_what_is_left_follows_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
         clock.start()
         clock.end()
     assert clock.seconds_left == pytest.approx(5 * 10)
-    assert re.fullmatch(r"2/7, about 1 min left \(till \d\d:\d\d\)", str(clock))
+    assert re.fullmatch(r"2/7, about 50 s left \(till \d\d:\d\d\)", str(clock))
 
 
 def test_jobs_that_were_only_looked_up_long_ago_no_longer_count(

@@ -140,7 +140,7 @@ def test_what_the_explain_stage_adds(sweep: Sweep, data_dir: Path, tmp_path: Pat
     run = run_folders(sweep.folder)[1]
     shutil.copytree(run, folder / run.name)
     commands = [command for command in COMMANDS if "auglens.explain" in command]
-    assert len(commands) == 2
+    assert len(commands) == 3
     for command in commands:
         words = [word for word in shlex.split(command)[3:] if not word.startswith("sweep=")]
         assert explain_main([f"sweep={folder}", f"data_dir={data_dir}", *words]) == 0

@@ -46,8 +46,9 @@ class SweepClock:
             return said
         end = datetime.now().astimezone() + timedelta(seconds=self.seconds_left)
         form = "%H:%M" if self.seconds_left < 12 * 3600 else "%Y-%m-%d %H:%M"
-        minutes = max(1, round(self.seconds_left / 60))
-        return f"{said}, about {minutes} min left (till {end:{form}})"
+        seconds = self.seconds_left
+        left = f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+        return f"{said}, about {left} left (till {end:{form}})"
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from auglens.study.evidence import Evidence
 from auglens.study.illustrations import Illustration
 from auglens.study.map_browser import MapBrowser
 from auglens.study.method_settings import describe_settings
+from auglens.study.next_steps import next_steps
 from auglens.study.page_tables import (
     PageTable,
     appendix_tables,
@@ -260,6 +261,7 @@ def _environment(findings: Findings) -> Environment:
         say_estimate=say_estimate,
         say_multiplicity=say_multiplicity,
         by_word=by_word,
+        next_steps=lambda evidence: next_steps(evidence, findings.sweeps),
         appendix_tables=lambda evidence, method: appendix_tables(evidence, method, findings.kl_eps),
         settings_of=lambda evidence, method: describe_settings(evidence.settings.get(method, ())),
     )

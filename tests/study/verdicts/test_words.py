@@ -71,8 +71,12 @@ def test_slower_convergence(mean: float, p: float, expected: str) -> None:
         # What copies alone do never decides.
         difference(-mean, 0.001, **place, against="duplicate"),
     ]
-    found = accuracy.converges_slower(evidence(contrasts=rows))
+    sets = [{"measure": "epochs", "label": name, "tested": True} for name in ("crop", "blur")]
+    found = accuracy.converges_slower(evidence(contrasts=rows, differences=sets))
     assert word_of(found) == expected
+    assert "mean of crop and blur" in found.sentence
+    alone = accuracy.converges_slower(evidence(contrasts=rows, differences=sets[:1]))
+    assert word_of(alone) == UNTOLD
     assert found.estimate == mean
     assert "Against untouched copies" in found.sentence
 

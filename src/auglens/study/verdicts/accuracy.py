@@ -41,7 +41,10 @@ def crop_is_better(evidence: Evidence) -> Outcome:
     word = NOT_SHOWN
     if row["p_holm"] < SIGNIFICANCE:
         word = SHOWN if row["mean"] > 0 else CONTRADICTED
-    sentence = f"{_gain(row)}, Holm-corrected {say_p(row['p_holm'])}."
+    sentence = (
+        f"{_gain(row)}, Holm-corrected {say_p(row['p_holm'])} (by exact sign flips "
+        f"{say_p(row['p_sign_flip_holm'])})."
+    )
     if word == NOT_SHOWN:
         sentence += f" A gain above {100 * row['high']:.1f} points lies outside the interval."
     return tell(
@@ -54,7 +57,6 @@ def crop_is_better(evidence: Evidence) -> Outcome:
         p=row["p_holm"],
         times=100,
         beside=(
-            f"By exact sign flips, Holm-corrected, {say_p(row['p_sign_flip_holm'])}.",
             (
                 f"These seeds could have shown a difference of {100 * row['smallest']:.1f} points with "
                 "80 % power, uncorrected, if the standard deviation is as found."
@@ -104,12 +106,15 @@ def converges_slower(evidence: Evidence) -> Outcome:
     row = first_of(against_none)
     if row["n"] < FEWEST_SEEDS:
         return cannot_tell(too_few_seeds(int(row["n"])))
+    sets = rows_of(evidence, "differences", measure="epochs", tested=True)["label"].tolist()
+    if len(sets) < 2:
+        return cannot_tell(f"There is one augmented set only: {listed(sets)}.")
     word = NOT_SHOWN
     if row["p"] < SIGNIFICANCE:
         word = SHOWN if row["mean"] > 0 else CONTRADICTED
     sentence = (
         f"The augmented sets need {row['mean']:+.1f} epochs against none until they first have "
-        f"95 % of their own best validation accuracy (mean of the augmentations, {row['n']:.0f} "
+        f"95 % of their own best validation accuracy (mean of {listed(sets)}; {row['n']:.0f} "
         f"seeds), {say_interval(row['low'], row['high'], 1)}, {say_p(row['p'])}. "
         f"{_copies(evidence, [AUGMENTED], 'epochs')}"
     ).strip()

@@ -117,6 +117,8 @@ def maps_shift(evidence: Evidence, method: str) -> Outcome:
     own = rows if rows.empty else rows[rows["tested"]]
     if own.empty or own["n"].min() < FEWEST_SEEDS:
         return cannot_tell(_few_seeds(own))
+    if len(own) < 2:
+        return cannot_tell(f"There is one augmentation only: {own['label'].iloc[0]}.")
     p = float(own["p"].max())
     smallest = smallest_of(own, "delta")
     moved = own[own["p_holm"] < SIGNIFICANCE]["label"].tolist()
@@ -261,8 +263,8 @@ def _level(evidence: Evidence, method: str, measure: str) -> str:
         return ""
     above = own[own["p_greater"] < SIGNIFICANCE]["label"].tolist()
     return (
-        f"Of unrelated maps {own['null'].iloc[0]:.3f} is expected; {listed(above) or 'no set'} lie"
-        f"{'s' if len(above) < 2 else ''} above it, which untrained networks may do too."
+        f"Unrelated maps have {own['null'].iloc[0]:.3f}; above it lie {listed(above) or 'none'}: the "
+        "least one can ask."
     )
 
 
