@@ -89,8 +89,7 @@ def run_job(cfg: DictConfig) -> float:
         return accuracy
     except Exception as error:
         state = RunState.FAILED
-        log.exception("%s failed", folder.name)
-        _say(folder, state, error=f"{type(error).__name__}: {error}")
+        _say_failure(folder, error)
         if not multirun:
             raise
         said = Text.assemble(("FAILED", "red"), f"  {folder.name}: {error}")
@@ -123,6 +122,11 @@ def _say_progress(console: Console, state: RunState) -> None:
     if clock is not None and state is not RunState.INTERRUPTED:
         clock.end()
         console.print(Text(f"  {clock}", "dim"))
+
+
+def _say_failure(folder: Path, error: Exception) -> None:
+    log.exception("%s failed", folder.name)
+    _say(folder, RunState.FAILED, error=f"{type(error).__name__}: {error}")
 
 
 def _say(folder: Path, state: RunState, **details: str) -> None:

@@ -34,6 +34,15 @@ __all__ = [
 ]
 
 EXPERIMENT = "run for several of them (experiment=strength)."
+TREND_TESTS = {
+    "strength_trends": "exact sign flips of the seeds' mean correlations",
+    "shift_trends": "strengths permuted within seeds, one-sided",
+}
+INTERVALS = {
+    "strength_trends": "The t-interval knows nothing of the scale's end at 1.",
+    "shift_trends": "How often the bootstrap interval holds the truth was not measured; it tells the "
+    "size and is no test.",
+}
 CONFOUND = "Strength drives both sides; what is left when it is taken out is what is tested."
 
 
@@ -197,20 +206,16 @@ def _trend(
     evidence: Evidence, table: str, method: str, row: Mapping[str, Any], word: str, sentence: str
 ) -> Outcome:
     own = rows_of(evidence, table, method=method)
-    tests = {
-        "strength_trends": "exact sign flips of the seeds' mean correlations",
-        "shift_trends": "strengths permuted within seeds, one-sided",
-    }
     return tell(
         row,
         word,
         sentence,
-        test=tests[table],
+        test=TREND_TESTS[table],
         n=f"{row['n']:.0f} seeds at {row['k']:.0f} strengths",
         unit="Spearman rho",
         p=row["p"],
         estimate="rho",
-        beside=(_by_augment(own[own["augment"] != OVERALL]),),
+        beside=(_by_augment(own[own["augment"] != OVERALL]), INTERVALS[table]),
     )
 
 
