@@ -15,7 +15,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from auglens.progress import SweepClock
 from auglens.records.files import write_json
@@ -46,11 +46,11 @@ class SweepFolder(Callback):
         """Only ``hydra.sweep.dir`` can be read here: the config is not swept yet."""
         sweep = Path(config.hydra.sweep.dir).absolute()
         type(self).notes = _read_notes(sweep)
+        type(self).sweep = sweep
         num_jobs = _count_jobs(config)
         type(self).clock = None if num_jobs is None else SweepClock(num_jobs)
         if num_jobs is not None:
             sys.stdout.write(f"{num_jobs} jobs in {sweep}\n")
-        type(self).sweep = sweep
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
         """The folder of a single run."""
@@ -62,12 +62,14 @@ def _count_jobs(config: DictConfig) -> int | None:
 
     The values of a key on the command line replace those of ``hydra.sweeper.params``.
     """
-    sweeper = config.hydra.sweeper
+    # Interpolations belong to the jobs; here they may have no value yet.
+    plain: Any = OmegaConf.to_container(config.hydra, resolve=False)
+    sweeper, overrides = plain["sweeper"], plain["overrides"]["task"]
     if not str(sweeper.get("_target_")).endswith(".BasicSweeper"):
         return None
     given = [f"{key}={values}" for key, values in (sweeper.get("params") or {}).items()]
     try:
-        parsed = OverridesParser.create().parse_overrides([*given, *config.hydra.overrides.task])
+        parsed = OverridesParser.create().parse_overrides([*given, *overrides])
         choices = {
             one.get_key_element(): len(list(one.sweep_iterator())) if one.is_sweep_override() else 1
             for one in parsed
