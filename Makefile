@@ -31,7 +31,7 @@ reproduce: $(READY)  ## Train the poster's six networks, explain and compare the
 # What docs/results.md is made from: every command can be run by itself, and again after an interruption.
 REFERENCE ?= reference
 REFERENCE_OPTIONS = 'saliency=[gradient,blur_perturbation]' logger=none figures=false
-reference: $(READY)  ## Run the reference study (about an hour on two cores) and write docs/results.md from it
+reference: $(READY)  ## Run the reference study (an hour or more on two cores) and write docs/results.md from it
 	$(BIN)/python train.py -m experiment=seeds $(REFERENCE_OPTIONS) hydra.sweep.dir=$(REFERENCE)/seeds
 	$(BIN)/python train.py -m experiment=strength $(REFERENCE_OPTIONS) hydra.sweep.dir=$(REFERENCE)/strength 'reuse=[$(REFERENCE)/seeds]'
 	$(BIN)/python train.py -m experiment=floor_order,floor_init,floor_all 'seed=range(10)' $(REFERENCE_OPTIONS) hydra.sweep.dir=$(REFERENCE)/floors 'reuse=[$(REFERENCE)/seeds]'

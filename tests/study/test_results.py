@@ -163,7 +163,7 @@ def test_the_other_methods_verdicts_are_shown_without_the_primary_ones(
 def test_only_verdicts_with_a_test_may_err() -> None:
     tested, untold = Outcome("shown", "", test="t", p=0.01), Outcome("cannot", "")
     verdicts = [Verdict(PRIMARY[0], one) for one in [tested] * 3 + [untold] * 5]
-    assert "of the 3 that were tested 0.15 may err." in say_multiplicity(verdicts)
+    assert "of 3 tests without any effect 0.15 are expected" in say_multiplicity(verdicts)
     assert say_multiplicity(verdicts[3:]) == "These runs allow none of their tests."
 
 

@@ -220,13 +220,14 @@ def say_estimate(outcome: Outcome) -> str:
 
 
 def say_multiplicity(verdicts: Sequence[Verdict]) -> str:
-    """How many of the verdicts rest on a test, and how many of those may err by chance."""
+    """How many of the verdicts rest on a test, and how many would be significant by chance."""
     num_tested = sum(bool(one.outcome.test) for one in verdicts)
     if not num_tested:
         return "These runs allow none of their tests."
     return (
-        f"Each is tested at {100 * SIGNIFICANCE:g} % by itself; nothing is corrected across claims, "
-        f"so of the {num_tested} that were tested {SIGNIFICANCE * num_tested:.2g} may err."
+        f"Each is tested at {100 * SIGNIFICANCE:g} % by itself and nothing is corrected across "
+        f"claims: of {num_tested} tests without any effect {SIGNIFICANCE * num_tested:.2g} are "
+        "expected to be significant."
     )
 
 
