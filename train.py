@@ -7,15 +7,16 @@ import hydra
 from dotenv import load_dotenv
 from omegaconf import DictConfig
 
+from auglens.startup import import_job
 from auglens.sweep import run_to_the_end
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(cfg: DictConfig) -> float:
     """Run one job; imported here because torch takes seconds."""
-    from auglens.job import run_job
-
-    return run_job(cfg)
+    job = import_job(with_wandb=cfg.logger._target_.endswith(".wandb_logger"))
+    accuracy: float = job.run_job(cfg)
+    return accuracy
 
 
 if __name__ == "__main__":

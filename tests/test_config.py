@@ -114,7 +114,7 @@ def test_documented_defaults() -> None:
         "train_size": 100,
         "batch_size": 110,
         "steps_per_epoch": 10,
-        "eval_batch_size": 100,
+        "eval_batch_size": 200,
         "mode": "static",
         "permute_train_labels": False,
         "size": 200,

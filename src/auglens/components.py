@@ -16,6 +16,7 @@ from auglens.augment.training_set import Augmentation
 from auglens.datasets.spec import ImageDataset, ImageSpec, Split
 from auglens.datasets.splits import balanced_probe, balanced_subset
 from auglens.explainer import Explainer, ProbeImages
+from auglens.memory import keep_freed_memory
 from auglens.models.normalized import NormalizedNetwork
 from auglens.records.identity import digest, identity_inputs
 from auglens.seeding import Role, role_generator, seeded_globals
@@ -75,6 +76,7 @@ def build_components(config: Config) -> Components:
     _check(config)
     for node in config["measures"].values():
         built(node)
+    keep_freed_memory()
     torch.set_num_threads(config["num_threads"])
     inputs = identity_inputs(config, **_hardware(config["trainer"]))
     dataset = _dataset(config)

@@ -183,7 +183,9 @@ class ImageDataModule(LightningDataModule):
 
     def _fetch(self, positions: Tensor) -> Batch:
         positions = positions.to(self.training_set.images.device)
-        return self.training_set.images[positions], self.training_set.labels[positions]
+        # Whole rows are copied; plain indexing goes pixel by pixel.
+        images = self.training_set.images.index_select(0, positions)
+        return images, self.training_set.labels.index_select(0, positions)
 
     def _fetch_online(self, positions: Tensor) -> Batch:
         """Like :meth:`_fetch`, with copies drawn afresh; kept originals stay originals."""

@@ -41,6 +41,9 @@ class ClassifierModule(LightningModule):
         self.test_confusion = MulticlassConfusionMatrix(num_classes)
         self._train_losses: list[Tensor] = []
         self._val_losses: list[Tensor] = []
+        # Predictions are counted once a pass: a torchmetrics update costs as much as a small net.
+        self._predictions: list[Tensor] = []
+        self._labels: list[Tensor] = []
         self.tested_weights: TestedWeights = "best"
         self.test_confusions: dict[TestedWeights, Tensor] = {}
 
@@ -76,30 +79,43 @@ class ClassifierModule(LightningModule):
         del batch_idx
         images, labels = batch
         logits = self(images)
-        self.val_accuracy.update(logits, labels)
+        self._keep(logits, labels)
         self._val_losses.append(F.cross_entropy(logits, labels, reduction="none"))
 
     def on_validation_epoch_end(self) -> None:
         """Log the loss, and the accuracy the checkpoint is chosen by."""
         self.log("val_loss", torch.cat(self._val_losses).mean())
-        self.log("val_accuracy", self.val_accuracy.compute())
         self._val_losses.clear()
+        self.val_accuracy.update(*self._kept())
+        self.log("val_accuracy", self.val_accuracy.compute())
         self.val_accuracy.reset()
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        """Count predictions of one batch."""
+        """Predict one batch."""
         del batch_idx
         images, labels = batch
-        self.test_confusion.update(self(images), labels)
+        self._keep(self(images), labels)
 
     def on_test_epoch_end(self) -> None:
-        """Log the accuracies of the weights under test."""
+        """Count predictions; log the accuracies of the weights under test."""
+        self.test_confusion.update(*self._kept())
         confusion = self.test_confusion.compute().cpu()
         self.test_confusion.reset()
         self.test_confusions[self.tested_weights] = confusion
         suffix = "" if self.tested_weights == "best" else "_last_epoch"
         self.log(f"test_accuracy{suffix}", accuracy(confusion))
         self.log(f"test_balanced_accuracy{suffix}", balanced_accuracy(confusion))
+
+    def _keep(self, logits: Tensor, labels: Tensor) -> None:
+        self._predictions.append(logits.argmax(dim=1))
+        self._labels.append(labels)
+
+    def _kept(self) -> Batch:
+        """Predictions and labels ``(N,)`` of the whole split, which are forgotten then."""
+        kept = torch.cat(self._predictions), torch.cat(self._labels)
+        self._predictions.clear()
+        self._labels.clear()
+        return kept
 
     def configure_optimizers(self) -> Optimizer:
         """The optimiser given, over all parameters."""

@@ -17,6 +17,7 @@ from auglens.components import built
 from auglens.explainer import Explainer, ProbeImages, predict
 from auglens.loaded_run import recorded_network, recorded_probe
 from auglens.measures.measure import Measure, NotMeasurable, Subject, Task
+from auglens.memory import keep_freed_memory
 from auglens.progress import image_progress
 from auglens.records.identity import digest
 from auglens.records.locks import identity_lock
@@ -200,6 +201,7 @@ class ExplainStage:
             self._label, self._num_images = f"{run.name} {label}", 0
             self._tick(0)
             try:
+                keep_freed_memory()
                 torch.set_num_threads(run.record.inputs["num_threads"])
                 with identity_lock(self.sweep, run.record.identity):
                     made += task()

@@ -1,5 +1,6 @@
 """Trains, tests and explains one run whose parts exist."""
 
+import os
 import shutil
 import time
 import warnings
@@ -33,6 +34,7 @@ from auglens.tracking import TrackedRun
 __all__ = ["train"]
 
 UNFINISHED = ".checkpoints"
+NVML_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"
 NUM_SAMPLES = 5
 
 
@@ -66,7 +68,7 @@ def train(run: Components, folder: Path, tracked: TrackedRun, console: Console) 
     started = time.perf_counter()
     _clear(folder)
     clock = PhaseClock()
-    with seeded_globals(run.config["seeds"]["init"]), _unfilled_memory(), warnings.catch_warnings():
+    with seeded_globals(run.config["seeds"]["init"]), _few_checks(), warnings.catch_warnings():
         # https://github.com/Lightning-AI/pytorch-lightning/issues/21326
         warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
         module = _module(run)
@@ -118,18 +120,21 @@ def _test(
 
 
 @contextmanager
-def _unfilled_memory() -> Iterator[None]:
-    """Spare a debugging aid: deterministic mode fills all fresh memory with NaN, which takes time.
+def _few_checks() -> Iterator[None]:
+    """Spare two checks that every step pays for; no result depends on them.
 
-    No result depends on it.
+    Deterministic mode fills all fresh memory with NaN, a debugging aid. Adam asks at every step
+    whether there is a GPU; the way that Lightning makes it ask reads libraries from disk each time.
     """
     switches: Any = torch.utils.deterministic
-    before = switches.fill_uninitialized_memory
+    filled, asked = switches.fill_uninitialized_memory, os.environ.get(NVML_CHECK, "0")
     switches.fill_uninitialized_memory = False
+    os.environ[NVML_CHECK] = "0"
     try:
         yield
     finally:
-        switches.fill_uninitialized_memory = before
+        switches.fill_uninitialized_memory = filled
+        os.environ[NVML_CHECK] = asked
 
 
 def _datamodule(run: Components) -> ImageDataModule:

@@ -1,0 +1,1 @@
+"""What AugLens costs, beside what people would use instead. Timed by `make bench`, never by tests."""

@@ -1,0 +1,115 @@
+"""Writes docs/benchmarks.md from the figures. Measures nothing and knows no number."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from auglens.records.files import write_text
+
+__all__ = ["render_page", "write_page"]
+
+Row = Mapping[str, Any]
+
+
+def write_page(figures: Mapping[str, Any], path: Path) -> None:
+    """Write the page.
+
+    Args:
+        figures: Content of docs/benchmarks.json: machine and rows by benchmark.
+        path: The Markdown file.
+    """
+    write_text(path, render_page(figures))
+
+
+def render_page(figures: Mapping[str, Any]) -> str:
+    """The page as Markdown; a benchmark that was never run is said to be missing."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=False,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"table": _table, "growth": _growth_table, "seconds": _seconds}
+    return environment.get_template("page.md.j2").render(figures=figures)
+
+
+def _table(rows: list[Row]) -> str:
+    """Comparisons, then single numbers."""
+    comparisons = [_comparison(row) for row in rows if row["kind"] == "Comparison"]
+    quantities = [_quantity(row) for row in rows if row["kind"] == "Quantity"]
+    parts = []
+    if comparisons:
+        titles = ["work", "AugLens", "beside", "ratio", "90 % interval", "pairs", "bar"]
+        parts.append(_markdown(titles, comparisons))
+    if quantities:
+        titles = ["what", "median", "lowest to highest", "n", "bar"]
+        parts.append(_markdown(titles, quantities))
+    return "\n\n".join(parts)
+
+
+def _comparison(row: Row) -> list[str]:
+    ours, peer = _median(row["ours_s"]), _median(row["peer_s"])
+    return [
+        row["work"],
+        _seconds(ours),
+        f"{row['peer']}: {_seconds(peer)}",
+        f"**{_ratio(row['ratio'])}**",
+        f"{_ratio(row['low'])} to {_ratio(row['high'])}",
+        str(row["pairs"]),
+        _bar(row["bar"], row["ratio"]),
+    ]
+
+
+def _quantity(row: Row) -> list[str]:
+    values, unit = row["values"], row["unit"]
+    return [
+        row["what"],
+        f"**{row['median']:.3g} {unit}**",
+        f"{min(values):.3g} to {max(values):.3g}",
+        str(len(values)),
+        _bar(row["bar"], row["median"]),
+    ]
+
+
+def _growth_table(row: Row) -> str:
+    points = [
+        [f"{point['size']:,}", _seconds(point["seconds"]), f"{point['memory_mb']:,.0f} MiB"]
+        for point in row["points"]
+    ]
+    table = _markdown([row["unit"], "time", "peak memory"], points)
+    exponents = (
+        f"Time grows as size to the power {row['time_exponent']:.2f}, "
+        f"peak memory to the power {row['memory_exponent']:.2f}."
+    )
+    return f"{row['work']}\n\n{table}\n\n{exponents}"
+
+
+def _bar(bar: float | None, value: float) -> str:
+    if bar is None:
+        return ""
+    return f"≤ {_ratio(bar)} {'met' if value <= bar else '**missed**'}"
+
+
+def _ratio(value: float) -> str:
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
+
+
+def _seconds(value: float) -> str:
+    if value >= 1:
+        return f"{value:.3g} s"
+    return f"{1e3 * value:.3g} ms" if value >= 1e-3 else f"{1e6 * value:.3g} µs"
+
+
+def _median(values: list[float]) -> float:
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def _markdown(titles: list[str], rows: list[list[str]]) -> str:
+    lines = [titles, ["---"] * len(titles), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,44 @@
+"""The imports of a job: without looking for garbage, and W&B before torch."""
+
+import gc
+import sys
+from pathlib import Path
+
+import pytest
+
+from auglens import startup
+
+RECORDER = "import builtins, gc\nbuiltins.imported.append((__name__, gc.isenabled()))\n"
+
+
+@pytest.fixture
+def imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
+    """What the planted modules say when they are imported, instead of job and W&B."""
+    order: list[tuple[str, bool]] = []
+    monkeypatch.setattr("builtins.imported", order, raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name, constant in (("planted_job", "JOB"), ("planted_wandb", "WANDB_LAUNCH")):
+        (tmp_path / f"{name}.py").write_text(RECORDER, encoding="utf-8")
+        monkeypatch.setattr(startup, constant, name)
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    return order
+
+
+def test_wandb_comes_first_and_garbage_waits(imported: list[tuple[str, bool]]) -> None:
+    job = startup.import_job(with_wandb=True)
+    assert job.__name__ == "planted_job"
+    assert imported == [("planted_wandb", False), ("planted_job", False)]
+    assert gc.isenabled()
+
+
+def test_wandb_stays_out_where_it_is_not_used(imported: list[tuple[str, bool]]) -> None:
+    assert startup.import_job(with_wandb=False) is startup.import_job(with_wandb=True)
+    assert imported == [("planted_job", False)]
+
+
+def test_a_wandb_without_that_package_is_no_error(
+    imported: list[tuple[str, bool]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(startup, "WANDB_LAUNCH", "no_such_package.launch")
+    startup.import_job(with_wandb=True)
+    assert imported == [("planted_job", False)]
