@@ -29,7 +29,7 @@ __all__ = ["BENCHMARKS", "main"]
 
 BENCHMARKS = (
     *("sweep", "training", "marginal", "startup", "memory"),
-    *("augmentation", "attribution", "metrics", "study", "online", "precision"),
+    *("augmentation", "attribution", "metrics", "study", "online", "precision", "bounds"),
 )
 FIGURES = REPOSITORY / "docs" / "benchmarks.json"
 PAGE = REPOSITORY / "docs" / "benchmarks.md"

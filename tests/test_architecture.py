@@ -38,6 +38,7 @@ STUDY_MAY_USE = (
     "auglens.records",
     "auglens.saliency.overlay",
     "auglens.settings",
+    "auglens.startup",
     "auglens.study",
 )
 ONE_HOME = {

@@ -122,3 +122,85 @@ def test_the_same_generators_repeat_bit_for_bit(online: bool) -> None:
     )
     for one, two in zip(make().train_dataloader(), make().train_dataloader(), strict=True):
         assert torch.equal(one[0], two[0])
+
+
+class Noise:
+    """Fresh noise in (0, 1) instead of an image, so that no draw is like another or an original."""
+
+    def __call__(self, images: torch.Tensor, *, generator: torch.Generator) -> torch.Tensor:
+        return 0.01 + 0.98 * torch.rand(images.shape, generator=generator)
+
+
+def online(*, count: int, batch_size: int, steps: int) -> ImageDataModule:
+    images = torch.randint(
+        256, (count, 1, 4, 4), generator=torch.Generator().manual_seed(3), dtype=torch.uint8
+    )
+    split = Split(images, torch.arange(count), torch.arange(count))
+    return ImageDataModule(
+        originals=split,
+        labels=split.labels,
+        val=split,
+        test=split,
+        augmentation=Noise(),
+        copies=10,
+        keep_original=True,
+        online=True,
+        batch_size=batch_size,
+        steps_per_epoch=steps,
+        eval_batch_size=4,
+        augment_generator=torch.Generator().manual_seed(1),
+        order_generator=torch.Generator().manual_seed(2),
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "batch_size", "steps"),
+    [
+        pytest.param(6, 11, 6, id="divides"),
+        pytest.param(7, 10, 77, id="batches-across-passes"),
+        pytest.param(3, 50, 33, id="a-batch-above-the-set"),
+    ],
+)
+def test_online_shows_every_position_once_before_any_again(
+    count: int, batch_size: int, steps: int
+) -> None:
+    data = online(count=count, batch_size=batch_size, steps=steps)
+    batches = list(data.train_dataloader())
+    images, labels = (torch.cat(part) for part in zip(*batches, strict=True))
+    originals, size = data.val.unit_images(), 11 * count
+    kept = (images == originals[labels]).flatten(1).all(dim=1)
+    assert len(labels) % size == 0
+    for one_pass, unchanged in zip(
+        *(torch.split(part, size) for part in (labels, kept)), strict=True
+    ):
+        # Ten copies and the original of each image, whatever batch they come in.
+        assert one_pass.bincount().tolist() == [11] * count
+        assert one_pass[unchanged].bincount(minlength=count).tolist() == [1] * count
+
+
+def test_online_never_draws_a_copy_twice() -> None:
+    data = online(count=6, batch_size=11, steps=6)
+    drawn = [
+        image.numpy().tobytes()
+        for _ in range(3)
+        for images, labels in data.train_dataloader()
+        for image, label in zip(images, labels, strict=True)
+        if not torch.equal(image, data.val.unit_images()[label])
+    ]
+    assert len(drawn) == 3 * 60
+    assert len(set(drawn)) == len(drawn)
+
+
+def test_online_repeats_bit_for_bit_over_epochs_that_end_within_a_pass() -> None:
+    one, two = (online(count=7, batch_size=10, steps=5) for _ in range(2))
+    for _ in range(4):
+        for first, second in zip(one.train_dataloader(), two.train_dataloader(), strict=True):
+            assert torch.equal(first[0], second[0])
+            assert torch.equal(first[1], second[1])
+
+
+def test_online_leaves_its_originals_untouched() -> None:
+    data = online(count=6, batch_size=11, steps=6)
+    for images, _ in data.train_dataloader():
+        images.zero_()
+    assert torch.equal(data.training_set.images, data.val.unit_images())

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auglens.settings import compose_settings
+from auglens.startup import import_quickly
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["load_run", "main"]
 
+STAGE = "auglens.stage"
 KEYS = ("sweep", "saliency", "measures", "trust", "data_dir", "figures")
 
 
@@ -79,6 +81,7 @@ def _explain(sweep: Path, config: "DictConfig") -> int:
     from omegaconf import OmegaConf
     from rich.console import Console
 
+    import_quickly(STAGE)
     from auglens.components import check_packages
     from auglens.stage import Request, explain_sweep
 

@@ -1,13 +1,11 @@
 """One job of Hydra's: reuse a finished run or train a new one, and say how it ended."""
 
-import atexit
 import gc
 import logging
 import math
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +31,7 @@ from auglens.records.run import (
 )
 from auglens.run_figures import write_probe_figure
 from auglens.stage import asked_for, explain_jobs
+from auglens.startup import set_apart
 from auglens.sweep import SweepFolder, note_job
 from auglens.training import train
 
@@ -74,7 +73,7 @@ def run_job(cfg: DictConfig) -> float:
     console = Console()
     state = RunState.RUNNING
     wanted: dict[str, Any] = {}
-    _set_libraries_apart()
+    set_apart()
     _start_clock()
     try:
         if multirun:
@@ -133,13 +132,6 @@ def _say(folder: Path, state: RunState, **details: str) -> None:
     """Write ``status.json``, unless the folder holds a finished run, whose status that is."""
     if not (folder / "record.json").exists():
         write_status(folder, state, **details)
-
-
-@lru_cache(maxsize=1)
-def _set_libraries_apart() -> None:
-    """What imports made is never garbage; without it, collecting after each job costs little."""
-    gc.freeze()
-    atexit.register(gc.unfreeze)
 
 
 def _complete(job: Job) -> tuple[float, str]:

@@ -82,7 +82,7 @@ class Split:
 
     def unit_images(self) -> Tensor:
         """The images as ``float32 (N, C, H, W)`` in [0, 1]."""
-        return self.images.float() / 255
+        return self.images.float().div_(255)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,10 @@ def is_degenerate(maps: Tensor) -> Tensor:
     Returns:
         ``bool (N,)``.
     """
-    flat = maps.flatten(1)
-    return ~torch.isfinite(flat).all(dim=1) | (flat == 0).all(dim=1)
+    # NaN is the least and the greatest of whatever it is among.
+    lowest, highest = torch.aminmax(maps.flatten(1), dim=1)
+    finite = torch.isfinite(lowest) & torch.isfinite(highest)
+    return ~finite | ((lowest == 0) & (highest == 0))
 
 
 def unsigned(maps: Tensor) -> Tensor:

@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from auglens.settings import compose_settings
+from auglens.settings import CONFIG_FOLDER, compose_settings
+from auglens.startup import import_quickly, set_apart
 from auglens.study import build_study, check_foreground_threshold, check_kl_eps
 
 __all__ = ["main", "measure_settings", "settings"]
 
 KEYS = ("sweep", "out", "kl_eps", "foreground_threshold")
 MEASURING = ("kl_eps", "foreground_threshold")
+BUILD = "auglens.study.build"
 
 
 def main(overrides: Sequence[str]) -> int:
@@ -59,7 +61,11 @@ def settings(overrides: Sequence[str]) -> dict[str, Any]:
 
 def measure_settings() -> dict[str, Any]:
     """How conf/study.yaml measures maps, as arguments of :func:`auglens.study.build_study`."""
-    return _measuring(settings([]))
+    from omegaconf import OmegaConf
+
+    # Nothing is overridden, so Hydra has nothing to do, and takes long for it.
+    plain: Any = OmegaConf.to_container(OmegaConf.load(CONFIG_FOLDER / "study.yaml"))
+    return _measuring(plain)
 
 
 def _measuring(config: dict[str, Any]) -> dict[str, Any]:
@@ -80,6 +86,8 @@ def _folders(config: dict[str, Any]) -> tuple[list[Path], Path]:
 
 
 def _build(sweeps: list[Path], out: Path, measuring: dict[str, Any]) -> int:
+    import_quickly(BUILD)
+    set_apart()
     from rich.console import Console
 
     from auglens.study.console import print_study

@@ -24,6 +24,8 @@ def agreement_rows(methods: Mapping[str, Explained]) -> list[dict[str, Any]]:
         One row a pair: ``method, other_method, spearman`` (mean over the images where
         both maps have an order), ``n`` of them, and ``n_undefined`` of the others.
     """
+    if len(methods) < 2:
+        return []
     ranks = {name: centred_ranks(one.maps) for name, one in methods.items()}
     rows = []
     for first, second in combinations(ranks, 2):

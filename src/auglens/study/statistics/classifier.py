@@ -3,14 +3,16 @@
 Legend: M models, N images, P pixels, a groups.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 __all__ = ["ClassifierTest", "classifier_two_sample"]
 
@@ -92,6 +94,11 @@ def classifier_two_sample(
 def _model(
     num_maps: int, num_pixels: int, num_components: int, rng: np.random.Generator
 ) -> Pipeline:
+    # Imported here: it takes long, and studies of few seeds have no use for it.
+    from sklearn.decomposition import PCA
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
     components = PCA(
         min(num_components, num_maps, num_pixels),
         whiten=True,

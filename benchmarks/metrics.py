@@ -1,0 +1,89 @@
+"""Measures of 1,000 pairs of maps: AugLens beside a loop over the pairs with SciPy."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import stats
+from scipy.spatial.distance import jensenshannon
+from torch import Tensor
+
+from auglens.memory import keep_freed_memory
+from auglens.metrics.entropy import entropy
+from auglens.metrics.similarity import cc, js, kl, sim, spearman
+from benchmarks.measuring import Comparison, Timed, compared, timed
+from benchmarks.place import Place
+
+__all__ = ["MEASURES", "Pair", "all_at_once", "loop", "maps", "measure"]
+
+NUM_MAPS, SIDE_PX, PAIRS = 1000, 28, 7
+BAR = 1 / 20
+KL_EPS = 2.220446049250313e-16
+Pair = Callable[[NDArray[np.float64], NDArray[np.float64]], float]
+
+
+def _distribution(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    shares: NDArray[np.float64] = values.ravel() / values.sum()
+    return shares
+
+
+def _kl(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    p, q = _distribution(second), _distribution(first)
+    return float(np.sum(p * np.log(KL_EPS + p / (q + KL_EPS))))
+
+
+# Batched, and as one writes it for a pair.
+MEASURES: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], Pair]] = {
+    "Pearson CC": (cc, lambda a, b: float(stats.pearsonr(a.ravel(), b.ravel()).statistic)),
+    "Spearman": (spearman, lambda a, b: float(stats.spearmanr(a.ravel(), b.ravel()).statistic)),
+    "KL divergence": (kl, _kl),
+    "SIM": (sim, lambda a, b: float(np.minimum(_distribution(a), _distribution(b)).sum())),
+    "Jensen-Shannon divergence": (
+        js,
+        lambda a, b: float(jensenshannon(_distribution(a), _distribution(b)) ** 2),
+    ),
+    "entropy": (lambda a, _: entropy(a), lambda a, _: float(stats.entropy(_distribution(a)))),
+}
+
+
+def measure(place: Place) -> list[Comparison]:
+    """Every measure by itself, and all of them."""
+    del place
+    keep_freed_memory()
+    torch.set_num_threads(1)
+    first, second = maps(NUM_MAPS, seed=0), maps(NUM_MAPS, seed=1)
+    work = f"{{}} of {NUM_MAPS:,} pairs of maps, {SIDE_PX} x {SIDE_PX} pixels"
+    peer = "a loop with SciPy and NumPy"
+    sides = {name: _sides([name], first, second) for name in MEASURES}
+    sides["all of these"] = _sides(list(MEASURES), first, second)
+    return [
+        compared(work.format(name), peer, ours, theirs, pairs=PAIRS, bar=BAR)
+        for name, (ours, theirs) in sides.items()
+    ]
+
+
+def _sides(names: list[str], first: Tensor, second: Tensor) -> tuple[Timed, Timed]:
+    return (
+        timed(lambda: [all_at_once(name, first, second) for name in names]),
+        timed(lambda: [loop(name, first, second) for name in names]),
+    )
+
+
+def maps(count: int, *, seed: int) -> Tensor:
+    """Maps ``float32 (count, 28, 28)`` with a tenth of the pixels at 0, as gradients have them."""
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.rand(count, SIDE_PX, SIDE_PX, generator=generator)
+    return torch.where(drawn < 0.1, 0.0, drawn**2)
+
+
+def all_at_once(name: str, first: Tensor, second: Tensor) -> Tensor:
+    """One measure of all pairs, ``float64 (N,)``, by AugLens."""
+    return MEASURES[name][0](first, second)
+
+
+def loop(name: str, first: Tensor, second: Tensor) -> list[float]:
+    """The same, pair by pair."""
+    one = MEASURES[name][1]
+    pairs = zip(first.double().numpy(), second.double().numpy(), strict=True)
+    return [one(a, b) for a, b in pairs]

@@ -1,0 +1,1 @@
+"""Tests that both sides of a benchmark do the same work."""
