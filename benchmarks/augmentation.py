@@ -17,7 +17,7 @@ from benchmarks.training import composed
 
 __all__ = ["KORNIA", "NAMES", "augmentation", "image_by_image", "measure"]
 
-NUM_IMAGES, NUM_THREADS, PAIRS, CALLS_A_SIDE = 1000, 2, 9, 5
+NUM_IMAGES, NUM_THREADS, PAIRS, CALLS_A_SIDE = 1000, 2, 7, 2
 NAMES = ("scale", "crop", "erase", "distort", "blur")
 BARS = dict.fromkeys(NAMES, 1 / 3) | {"distort": 1 / 5}
 # The same laws as near as kornia has them; it draws one parameter set an image as well.

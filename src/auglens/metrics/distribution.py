@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-__all__ = ["distribution", "is_degenerate", "refuse_signed", "unsigned"]
+__all__ = ["distribution", "finite_log", "is_degenerate", "refuse_signed", "unsigned"]
 
 
 def is_degenerate(maps: Tensor) -> Tensor:
@@ -15,8 +15,9 @@ def is_degenerate(maps: Tensor) -> Tensor:
     Returns:
         ``bool (N,)``.
     """
+    flat = maps.flatten(1)
     # NaN is the least and the greatest of whatever it is among.
-    lowest, highest = torch.aminmax(maps.flatten(1), dim=1)
+    lowest, highest = flat.amin(dim=1), flat.amax(dim=1)
     finite = torch.isfinite(lowest) & torch.isfinite(highest)
     return ~finite | ((lowest == 0) & (highest == 0))
 
@@ -27,8 +28,8 @@ def unsigned(maps: Tensor) -> Tensor:
     Args:
         maps: Shape ``(N, H, W)``.
     """
-    signed = (maps < 0).flatten(1).any(dim=1)
-    return torch.where(signed[:, None, None], torch.nan, maps)
+    signed = _is_signed(maps)
+    return torch.where(signed[:, None, None], torch.nan, maps) if signed.any() else maps
 
 
 def refuse_signed(maps: Tensor) -> None:
@@ -40,7 +41,7 @@ def refuse_signed(maps: Tensor) -> None:
     Raises:
         ValueError: If a map has negative values.
     """
-    if (maps < 0).any():
+    if _is_signed(maps).any():
         raise ValueError(
             "A signed map is no distribution: use reduce=max_abs or reduce=sum_abs, not reduce=sum."
         )
@@ -62,8 +63,26 @@ def distribution(maps: Tensor) -> Tensor:
         raise ValueError(f"Maps have shape (N, H, W), got {tuple(maps.shape)}.")
     refuse_signed(maps)
     flat = maps.detach().cpu().double().flatten(1)
-    valid = ~is_degenerate(maps.detach().cpu())
     # Dividing by the maximum first keeps huge maps from overflowing in the sum.
-    scaled = flat / flat.amax(dim=1, keepdim=True)
-    shares = scaled / scaled.sum(dim=1, keepdim=True)
-    return torch.where(valid[:, None], shares, torch.nan)
+    largest = torch.where(is_degenerate(maps.detach().cpu()), torch.nan, flat.amax(dim=1))
+    scaled = flat / largest[:, None]
+    return scaled / scaled.sum(dim=1, keepdim=True)
+
+
+def finite_log(shares: Tensor) -> Tensor:
+    """Natural logarithm, of 0 that of the smallest normal number: 0 log 0 is then 0.
+
+    Several times as fast as ``torch.xlogy`` and ``torch.special.entr``.
+
+    Args:
+        shares: In [0, 1], in float64.
+    """
+    return shares.clamp_min(torch.finfo(shares.dtype).tiny).log_()
+
+
+def _is_signed(maps: Tensor) -> Tensor:
+    """Where a map has negative values, ``bool (N,)``."""
+    flat = maps.flatten(1)
+    lowest = flat.amin(dim=1)
+    # NaN would hide them.
+    return (flat < 0).any(dim=1) if lowest.isnan().any() else lowest < 0

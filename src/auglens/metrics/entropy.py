@@ -5,8 +5,9 @@ import math
 import torch
 from torch import Tensor
 
-from auglens.metrics.distribution import distribution, is_degenerate
+from auglens.metrics.distribution import distribution, finite_log, is_degenerate
 from auglens.metrics.order import ascending
+from auglens.metrics.parts import parts
 
 __all__ = ["effective_area", "entropy", "gini", "histogram_entropy"]
 
@@ -30,8 +31,7 @@ def entropy(maps: Tensor) -> Tensor:
     Reference:
         Bhatt et al., "Evaluating and aggregating feature-based model explanations", IJCAI 2020.
     """
-    nats: Tensor = torch.special.entr(distribution(maps)).sum(dim=1)
-    return nats
+    return torch.cat([_entropy(distribution(part)) for (part,) in parts(maps)])
 
 
 def effective_area(maps: Tensor) -> Tensor:
@@ -93,3 +93,7 @@ def gini(maps: Tensor) -> Tensor:
     weights = 2 * torch.arange(1, num_pixels + 1, dtype=torch.float64) - num_pixels - 1
     index: Tensor = (shares * weights).sum(dim=1) / num_pixels
     return index.clamp(min=0)
+
+
+def _entropy(shares: Tensor) -> Tensor:
+    return (shares * -finite_log(shares)).sum(dim=1)

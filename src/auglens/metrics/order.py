@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from auglens.metrics.distribution import is_degenerate
@@ -28,19 +29,44 @@ def average_ranks(maps: Tensor) -> Tensor:
     Returns:
         ``float64 (N, H * W)``; NaN where a map is degenerate.
     """
-    flat = maps.detach().cpu().flatten(1).numpy()
-    order = np.argsort(flat, axis=1)
-    ordered = np.take_along_axis(flat, order, axis=1)
-    places = np.arange(flat.shape[1])
-    differs = ordered[:, 1:] != ordered[:, :-1]
-    starts = np.pad(differs, ((0, 0), (1, 0)), constant_values=True)
-    ends = np.pad(differs, ((0, 0), (0, 1)), constant_values=True)
-    first = np.maximum.accumulate(np.where(starts, places, 0), axis=1)
-    last = np.minimum.accumulate(np.where(ends, places, places[-1])[:, ::-1], axis=1)[:, ::-1]
-    ranks = np.empty(flat.shape)
-    np.put_along_axis(ranks, order, (first + last) / 2 + 1, axis=1)
-    degenerate = is_degenerate(maps.detach().cpu())
-    return torch.where(degenerate[:, None], torch.nan, torch.from_numpy(ranks))
+    flat = maps.detach().cpu().flatten(1)
+    order, ordered = _in_order(flat.numpy())
+    ranks = torch.empty(flat.shape, dtype=torch.float64)
+    ranks.scatter_(1, torch.from_numpy(order), _ranks_in_order(ordered))
+    ranks[is_degenerate(maps.detach().cpu())] = torch.nan
+    return ranks
+
+
+def _ranks_in_order(ordered: NDArray[np.generic]) -> Tensor:
+    """Average ranks ``float64 (N, n)`` of rows that are sorted ascending."""
+    num_maps, num_pixels = ordered.shape
+    ranks = np.tile(np.arange(1.0, num_pixels + 1), num_maps)
+    goes_on = np.zeros(ordered.shape, dtype=bool)
+    np.equal(ordered[:, 1:], ordered[:, :-1], out=goes_on[:, 1:])
+    # Pixels tied with the one before, those of all maps in one line, and the group each is in.
+    later = np.flatnonzero(goes_on)
+    opens = np.diff(later, prepend=-1) != 1
+    groups = np.cumsum(opens) - 1
+    starts = later[opens] - 1
+    means = ranks[starts] + (np.bincount(groups) / 2)
+    ranks[starts] = means
+    ranks[later] = means[groups]
+    return torch.from_numpy(ranks).view(num_maps, num_pixels)
+
+
+def _in_order(flat: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.generic]]:
+    """What sorts each row ascending, and the row so sorted, or numbers of equal order and ties."""
+    if flat.dtype != np.float32:
+        order = np.argsort(flat, axis=1, kind="stable")
+        return order, np.take_along_axis(flat, order, axis=1)
+    # Value and place in one whole number: sorting these is several times as fast as argsort.
+    # Adding 0 makes -0 and 0 alike; the bits of negative numbers run the other way.
+    bits = (flat + np.float32(0)).view(np.int32)
+    bits ^= (bits >> 31) & np.int32(2**31 - 1)
+    numbers = bits.astype(np.int64) << 32
+    numbers |= np.arange(flat.shape[1])
+    numbers.sort(axis=1)
+    return numbers & (2**32 - 1), numbers >> 32
 
 
 def hottest(maps: Tensor, counts: Tensor) -> Tensor:

@@ -8,8 +8,15 @@ takes maps ``(N, H, W)`` and returns ``float64 (N,)``, NaN where either map is d
 import torch
 from torch import Tensor
 
-from auglens.metrics.distribution import distribution, is_degenerate, refuse_signed, unsigned
+from auglens.metrics.distribution import (
+    distribution,
+    finite_log,
+    is_degenerate,
+    refuse_signed,
+    unsigned,
+)
 from auglens.metrics.order import TOP_FRACTION, average_ranks, top_count, top_mask
+from auglens.metrics.parts import parts
 
 __all__ = [
     "FLOAT64_EPS",
@@ -43,17 +50,8 @@ def similarities(maps: Tensor, reference: Tensor, *, kl_eps: float) -> dict[str,
         ValueError: If the shapes differ.
     """
     _check_shapes(maps, reference)
-    own, other = unsigned(maps), unsigned(reference)
-    first, second = distribution(own), distribution(other)
-    return {
-        "cc": cc(maps, reference),
-        "spearman": spearman(maps, reference),
-        "kl": _kl(second, first, kl_eps),
-        "kl_reverse": _kl(first, second, kl_eps),
-        "sim": torch.minimum(first, second).sum(dim=1),
-        "js": _js(first, second),
-        "top_overlap": top_overlap(own, other),
-    }
+    measured = [_similarities(own, other, kl_eps) for own, other in parts(maps, reference)]
+    return {name: torch.cat([part[name] for part in measured]) for name in measured[0]}
 
 
 def cc(maps: Tensor, reference: Tensor) -> Tensor:
@@ -69,7 +67,7 @@ def cc(maps: Tensor, reference: Tensor) -> Tensor:
         ValueError: If the shapes differ.
     """
     _check_shapes(maps, reference)
-    return correlation(_centred(_pixels(maps)), _centred(_pixels(reference)))
+    return torch.cat([_cc(*part) for part in parts(maps, reference)])
 
 
 def spearman(maps: Tensor, reference: Tensor) -> Tensor:
@@ -89,7 +87,7 @@ def spearman(maps: Tensor, reference: Tensor) -> Tensor:
         Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018, arXiv:1810.03292.
     """
     _check_shapes(maps, reference)
-    return correlation(centred_ranks(maps), centred_ranks(reference))
+    return torch.cat([_spearman(*part) for part in parts(maps, reference)])
 
 
 def centred_ranks(maps: Tensor) -> Tensor:
@@ -103,7 +101,11 @@ def centred_ranks(maps: Tensor) -> Tensor:
     Returns:
         ``float64 (N, H * W)``; NaN where a map has no order: degenerate or constant.
     """
-    return _centred(torch.where(_varies(maps)[:, None], average_ranks(maps), torch.nan))
+    flat = maps.detach().cpu().flatten(1)
+    ranks = average_ranks(maps)
+    # A constant map is all ties.
+    varies = flat.amin(dim=1) < flat.amax(dim=1)
+    return ranks - torch.where(varies, ranks.mean(dim=1), torch.nan)[:, None]
 
 
 def correlation(first: Tensor, second: Tensor) -> Tensor:
@@ -134,7 +136,9 @@ def kl(maps: Tensor, reference: Tensor, *, eps: float = FLOAT64_EPS) -> Tensor:
         ValueError: If the shapes differ or a map is negative somewhere.
     """
     _check_shapes(maps, reference)
-    return _kl(distribution(reference), distribution(maps), eps)
+    return torch.cat(
+        [_kl(distribution(other), distribution(own), eps) for own, other in parts(maps, reference)]
+    )
 
 
 def sim(maps: Tensor, reference: Tensor) -> Tensor:
@@ -151,7 +155,9 @@ def sim(maps: Tensor, reference: Tensor) -> Tensor:
         ValueError: If the shapes differ or a map is negative somewhere.
     """
     _check_shapes(maps, reference)
-    return torch.minimum(distribution(maps), distribution(reference)).sum(dim=1)
+    return torch.cat(
+        [_sim(distribution(own), distribution(other)) for own, other in parts(maps, reference)]
+    )
 
 
 def js(maps: Tensor, reference: Tensor) -> Tensor:
@@ -165,7 +171,9 @@ def js(maps: Tensor, reference: Tensor) -> Tensor:
         ValueError: If the shapes differ or a map is negative somewhere.
     """
     _check_shapes(maps, reference)
-    return _js(distribution(maps), distribution(reference))
+    return torch.cat(
+        [_js(distribution(own), distribution(other)) for own, other in parts(maps, reference)]
+    )
 
 
 def top_overlap(maps: Tensor, reference: Tensor, *, fraction: float = TOP_FRACTION) -> Tensor:
@@ -189,11 +197,41 @@ def top_overlap(maps: Tensor, reference: Tensor, *, fraction: float = TOP_FRACTI
     _check_shapes(maps, reference)
     refuse_signed(maps)
     refuse_signed(reference)
-    num_pixels = top_count(maps, fraction=fraction)
+    return torch.cat([_top_overlap(own, other, fraction) for own, other in parts(maps, reference)])
+
+
+def _similarities(maps: Tensor, reference: Tensor, kl_eps: float) -> dict[str, Tensor]:
+    own, other = unsigned(maps), unsigned(reference)
+    first, second = distribution(own), distribution(other)
+    return {
+        "cc": _cc(maps, reference),
+        "spearman": _spearman(maps, reference),
+        "kl": _kl(second, first, kl_eps),
+        "kl_reverse": _kl(first, second, kl_eps),
+        "sim": _sim(first, second),
+        "js": _js(first, second),
+        "top_overlap": _top_overlap(own, other, TOP_FRACTION),
+    }
+
+
+def _cc(maps: Tensor, reference: Tensor) -> Tensor:
+    return correlation(_centred(_pixels(maps)), _centred(_pixels(reference)))
+
+
+def _spearman(maps: Tensor, reference: Tensor) -> Tensor:
+    return correlation(centred_ranks(maps), centred_ranks(reference))
+
+
+def _top_overlap(maps: Tensor, reference: Tensor, fraction: float) -> Tensor:
     first, second = top_mask(maps, fraction=fraction), top_mask(reference, fraction=fraction)
+    num_pixels = top_count(maps, fraction=fraction)
     overlap = (first & second).flatten(1).sum(dim=1).double() / num_pixels
     undefined = is_degenerate(maps.detach().cpu()) | is_degenerate(reference.detach().cpu())
     return torch.where(undefined, torch.nan, overlap)
+
+
+def _sim(first: Tensor, second: Tensor) -> Tensor:
+    return torch.minimum(first, second).sum(dim=1)
 
 
 def _kl(expected: Tensor, evaluated: Tensor, eps: float) -> Tensor:
@@ -201,24 +239,21 @@ def _kl(expected: Tensor, evaluated: Tensor, eps: float) -> Tensor:
 
 
 def _js(first: Tensor, second: Tensor) -> Tensor:
-    middle = (first + second) / 2
+    middle = finite_log((first + second) / 2)
     return (_relative_entropy(first, middle) + _relative_entropy(second, middle)) / 2
 
 
-def _relative_entropy(first: Tensor, second: Tensor) -> Tensor:
+def _relative_entropy(first: Tensor, log_second: Tensor) -> Tensor:
     """KL(first || second) where second is positive wherever first is; 0 log 0 counts as 0."""
-    return (torch.xlogy(first, first) - torch.xlogy(first, second)).sum(dim=1)
+    return (first * finite_log(first) - first * log_second).sum(dim=1)
 
 
 def _pixels(maps: Tensor) -> Tensor:
     flat = maps.detach().cpu().double().flatten(1)
-    scaled = flat / flat.abs().amax(dim=1, keepdim=True)
-    return torch.where(_varies(maps)[:, None], scaled, torch.nan)
-
-
-def _varies(maps: Tensor) -> Tensor:
-    flat = maps.detach().cpu().flatten(1)
-    return ~is_degenerate(maps.detach().cpu()) & (flat.amin(dim=1) < flat.amax(dim=1))
+    lowest, highest = flat.amin(dim=1), flat.amax(dim=1)
+    varies = lowest.isfinite() & highest.isfinite() & (lowest < highest)
+    largest = torch.where(varies, torch.maximum(-lowest, highest), torch.nan)
+    return flat / largest[:, None]
 
 
 def _centred(values: Tensor) -> Tensor:
