@@ -5,7 +5,7 @@ READY := .venv/.ready
 # The newest sweep with a report; name another with SWEEP=<folder>.
 SWEEP = $(patsubst %/runs.csv,%,$(lastword $(sort $(wildcard multirun/*/*/runs.csv))))
 
-.PHONY: help setup reproduce reference test test-all lint notebooks lock clean
+.PHONY: help setup reproduce reference bench test test-all lint notebooks lock clean
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -42,6 +42,9 @@ reference: $(READY)  ## Run the reference study (an hour or more on two cores) a
 	cp $(REFERENCE)/study/report/results.md docs/results.md
 	mkdir -p docs/figures
 	grep -o 'figures/[^)]*png' docs/results.md | sort -u | xargs -I {} cp $(REFERENCE)/study/report/{} docs/{}
+
+bench: $(READY)  ## Time AugLens beside its peers (an hour on two cores that do nothing else) and write docs/benchmarks.md
+	$(BIN)/python -m benchmarks
 
 test: $(READY) lint  ## Lint, type-check and test, without what needs minutes or a cluster
 	$(BIN)/python -m pytest -m "not cluster and not extras and not long"

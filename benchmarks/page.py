@@ -8,9 +8,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from auglens.records.files import write_text
 
-__all__ = ["render_page", "write_page"]
+__all__ = ["HEADLINES", "headline", "render_page", "write_headline", "write_page"]
 
 Row = Mapping[str, Any]
+# What the README says of the rows that have a bar: AugLens' work, and beside what.
+HEADLINES = {
+    "sweep": ("six networks: trained, explained, logged, reported", "a plain script: only trained"),
+    "training": ("an epoch: ten steps, validation, checkpoint", "a tuned PyTorch loop"),
+    "augmentation": ("copies of 1,000 images", "torchvision v2, image by image"),
+    "attribution": ("maps of 1,000 images", "Captum, called as its tutorials do"),
+    "metrics": ("measures of 1,000 pairs of maps", "a loop with SciPy"),
+}
+BEGIN, END = "<!-- benchmarks -->\n", "<!-- /benchmarks -->"
 
 
 def write_page(figures: Mapping[str, Any], path: Path) -> None:
@@ -21,6 +30,30 @@ def write_page(figures: Mapping[str, Any], path: Path) -> None:
         path: The Markdown file.
     """
     write_text(path, render_page(figures))
+
+
+def headline(figures: Mapping[str, Any]) -> str:
+    """The README's table: one row a benchmark, over those of its comparisons that have a bar."""
+    lines = []
+    for name, (work, peer) in HEADLINES.items():
+        rows = [row for row in figures[name]["rows"] if row.get("bar") and "ratio" in row]
+        lines.append([work, peer, _range(rows)])
+    return _markdown(["AugLens", "beside", "ratio of times"], lines) + "\n"
+
+
+def _range(rows: list[Row]) -> str:
+    if len(rows) == 1:
+        [row] = rows
+        return f"**{_ratio(row['ratio'])}** ({_ratio(row['low'])} to {_ratio(row['high'])})"
+    ratios = sorted(row["ratio"] for row in rows)
+    return f"**{_ratio(ratios[0])} to {_ratio(ratios[-1])}** ({len(rows)} kinds)"
+
+
+def write_headline(figures: Mapping[str, Any], readme: Path) -> None:
+    """Put :func:`headline` between its marks in the README."""
+    text = readme.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    write_text(readme, before + BEGIN + headline(figures) + END + rest.split(END, 1)[1])
 
 
 def render_page(figures: Mapping[str, Any]) -> str:

@@ -190,11 +190,13 @@ class ImageDataModule(LightningDataModule):
     def _fetch_online(self, positions: Tensor) -> Batch:
         """Like :meth:`_fetch`, with copies drawn afresh; kept originals stay originals."""
         count = len(self.training_set.labels)
-        sources, labels = self._fetch(positions % count)
+        images, labels = self._fetch(positions % count)
         copied = positions >= count if self.keep_original else torch.ones_like(positions).bool()
-        images = sources.clone()
-        if copied.any():
-            images[copied] = self.augmentation(sources[copied], generator=self.augment_generator)
+        # Positions, found on the CPU: a mask would make a GPU wait.
+        where = copied.nonzero().flatten().to(images.device)
+        if len(where):
+            sources = images.index_select(0, where)
+            images[where] = self.augmentation(sources, generator=self.augment_generator)
         return images, labels
 
 

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from auglens.saliency.guard import explaining
-from auglens.saliency.input_gradient import quick_input_gradients
 from auglens.saliency.maps import reduce_channels
 
 __all__ = ["Attribution", "attribute", "saliency_maps"]
@@ -67,7 +66,7 @@ def attribute(
         ValueError: If the method returns something else than one attribution an image.
     """
     kept = []
-    with explaining(net), quick_input_gradients(net):
+    with explaining(net):
         for part, part_targets in zip(
             torch.split(images, method.batch_size),
             torch.split(targets, method.batch_size),
