@@ -81,7 +81,7 @@ def augmentation(name: str) -> Augmentation:
 
 
 def image_by_image(transform: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    """What a training script does: torchvision draws one parameter set a call."""
+    """What a script does with ``(N, 1, 28, 28)``: torchvision draws one parameter set a call."""
     return torch.stack([transform(image) for image in images])
 
 

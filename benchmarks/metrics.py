@@ -90,7 +90,7 @@ def all_at_once(name: str, first: Tensor, second: Tensor) -> Tensor:
 
 
 def loop(name: str, first: Tensor, second: Tensor) -> list[float]:
-    """The same, pair by pair."""
+    """The same of maps ``(N, H, W)``, pair by pair."""
     one = MEASURES[name][1]
     pairs = zip(first.double().numpy(), second.double().numpy(), strict=True)
     return [one(a, b) for a, b in pairs]

@@ -51,7 +51,7 @@ class Network(nn.Module):
         self.linear = nn.Linear(32 * 7 * 7, 10)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits of normalised images."""
+        """Logits ``(N, 10)`` of normalised images ``(N, 1, 28, 28)``."""
         features = F.max_pool2d(F.relu(self.conv1(images)), 2)
         features = F.max_pool2d(F.relu(self.conv2(features)), 2)
         logits: Tensor = self.linear(features.flatten(1))

@@ -67,7 +67,7 @@ class Network(nn.Module):
         self.linear = nn.Linear(32 * 7 * 7, 10)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits of normalised images."""
+        """Logits ``(N, 10)`` of normalised images ``(N, 1, 28, 28)``."""
         features = F.max_pool2d(F.relu(self.conv1(images)), 2)
         features = F.max_pool2d(F.relu(self.conv2(features)), 2)
         logits: Tensor = self.linear(features.flatten(1))
@@ -97,7 +97,7 @@ def read_idx(path: Path, header: int) -> Tensor:
 
 
 def normalize(images: Tensor) -> Tensor:
-    """Images in [0, 1], with mean 0 and standard deviation 1 over MNIST."""
+    """Images ``(N, 1, 28, 28)`` in [0, 1], made to have mean 0 and deviation 1 over MNIST."""
     return (images - MEAN) / STD
 
 
@@ -120,7 +120,7 @@ def epoch_batches(num_images: int) -> tuple[Tensor, ...]:
 def train_epoch(
     network: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor
 ) -> None:
-    """Ten steps."""
+    """Ten steps on normalised images ``(M, 1, 28, 28)`` and their labels ``(M,)``."""
     network.train()
     for batch in epoch_batches(len(images)):
         optimizer.zero_grad(set_to_none=True)
@@ -131,7 +131,7 @@ def train_epoch(
 
 @torch.inference_mode()
 def accuracy(network: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Share of images whose largest logit is their label's."""
+    """Share of images ``(N, 1, 28, 28)`` whose largest logit is that of their label ``(N,)``."""
     network.eval()
     correct = 0
     for some, truth in zip(

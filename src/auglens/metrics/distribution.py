@@ -75,7 +75,7 @@ def finite_log(shares: Tensor) -> Tensor:
     Several times as fast as ``torch.xlogy`` and ``torch.special.entr``.
 
     Args:
-        shares: In [0, 1], in float64.
+        shares: ``float64`` of any shape, in [0, 1].
     """
     return shares.clamp_min(torch.finfo(shares.dtype).tiny).log_()
 
