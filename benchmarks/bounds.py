@@ -14,10 +14,11 @@ __all__ = ["ProfiledEpochs", "measure", "shares"]
 
 KINDS = {
     "convolutions, forwards and backwards": ("mkldnn_convolution", "convolution_backward"),
-    "max-pooling, forwards and backwards": ("max_pool2d", "fill_", "zero_"),
+    "max-pooling, forwards and backwards": ("max_pool2d",),
+    "filling memory, most of it for max-pooling backwards": ("fill_", "zero_"),
     "all other kernels": ("",),
 }
-REST = "Python: Lightning, Hydra's objects, history, checkpoints"
+REST = "everything else: Python, Lightning, history, checkpoints, the profiler itself"
 WARM_UP, PROFILED, REPEATS = 3, 10, 3
 
 

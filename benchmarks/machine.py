@@ -25,9 +25,15 @@ def describe() -> dict[str, Any]:
         "processor": _processor(),
         "memory": f"{memory / 2**30:.0f} GiB",
         "versions": {**provenance.versions(), **{name: version(name) for name in PEERS}},
-        "commit": (provenance.git_commit() or "unknown")[:12],
+        "commit": _commit(),
         "measured": datetime.now(UTC).date().isoformat(),
     }
+
+
+def _commit() -> str:
+    """Abbreviated; whether files differed from it stays visible."""
+    name, *differs = (provenance.git_commit() or "unknown").split("-")
+    return "-".join([name[:12], *differs])
 
 
 def _processor() -> str:

@@ -13,7 +13,10 @@ __all__ = ["HEADLINES", "headline", "render_page", "write_headline", "write_page
 Row = Mapping[str, Any]
 # What the README says of the rows that have a bar: AugLens' work, and beside what.
 HEADLINES = {
-    "sweep": ("six networks: trained, explained, logged, reported", "a plain script: only trained"),
+    "sweep": (
+        "six networks: trained, explained, logged, reported",
+        "a plain script that trains and tests them",
+    ),
     "training": ("an epoch: ten steps, validation, checkpoint", "a tuned PyTorch loop"),
     "augmentation": ("copies of 1,000 images", "torchvision v2, image by image"),
     "attribution": ("maps of 1,000 images", "Captum, called as its tutorials do"),

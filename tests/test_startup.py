@@ -1,6 +1,7 @@
 """The imports of a job: without looking for garbage, and W&B before torch."""
 
 import gc
+import subprocess
 import sys
 from pathlib import Path
 
@@ -42,3 +43,18 @@ def test_a_wandb_without_that_package_is_no_error(
     monkeypatch.setattr(startup, "WANDB_LAUNCH", "no_such_package.launch")
     startup.import_job(with_wandb=True)
     assert imported == [("planted_job", False)]
+
+
+def test_the_end_of_a_process_runs_exit_handlers_and_writes_everything() -> None:
+    script = (
+        "import atexit, sys\n"
+        "from auglens.startup import end_process\n"
+        "atexit.register(lambda: sys.stdout.write('handled'))\n"
+        "sys.stdout.write('written, ')\n"
+        "sys.stderr.write('said')\n"
+        "end_process(3)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (3, "written, handled", "said")

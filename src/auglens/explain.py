@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auglens.settings import compose_settings
-from auglens.startup import import_quickly
+from auglens.startup import end_process, import_quickly
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -104,4 +104,4 @@ def _explain(sweep: Path, config: "DictConfig") -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end_process(main(sys.argv[1:]))

@@ -9,6 +9,8 @@ __all__ = ["keep_freed_memory"]
 TRIM_THRESHOLD = -1
 MMAP_THRESHOLD = -3
 LARGEST_KEPT = 2**30
+# What glibc before 2.35 takes for the first of them at most.
+LARGEST_KEPT_BEFORE = 2**25
 
 
 @lru_cache(maxsize=1)
@@ -16,7 +18,8 @@ def keep_freed_memory() -> bool:
     """Let glibc reuse freed blocks of up to 1 GiB instead of returning them to the system.
 
     A step on the CPU allocates the same activations and gradients again and again. Memory that was
-    returned in between has to be mapped and zeroed page by page: a third of a small network's step.
+    returned in between has to be mapped and zeroed page by page. Older glibc keeps blocks of up to
+    32 MiB only.
 
     Returns:
         Whether it took effect; False where the C library is not glibc. Results never depend on it.
@@ -24,4 +27,6 @@ def keep_freed_memory() -> bool:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
-    return all(mallopt(parameter, LARGEST_KEPT) for parameter in (MMAP_THRESHOLD, TRIM_THRESHOLD))
+    trims_late = mallopt(TRIM_THRESHOLD, LARGEST_KEPT)
+    reuses = any(mallopt(MMAP_THRESHOLD, size) for size in (LARGEST_KEPT, LARGEST_KEPT_BEFORE))
+    return bool(trims_late and reuses)

@@ -127,14 +127,17 @@ def _few_checks() -> Iterator[None]:
     whether there is a GPU; the way that Lightning makes it ask reads libraries from disk each time.
     """
     switches: Any = torch.utils.deterministic
-    filled, asked = switches.fill_uninitialized_memory, os.environ.get(NVML_CHECK, "0")
+    filled, asked = switches.fill_uninitialized_memory, os.environ.get(NVML_CHECK)
     switches.fill_uninitialized_memory = False
     os.environ[NVML_CHECK] = "0"
     try:
         yield
     finally:
         switches.fill_uninitialized_memory = filled
-        os.environ[NVML_CHECK] = asked
+        if asked is None:
+            del os.environ[NVML_CHECK]
+        else:
+            os.environ[NVML_CHECK] = asked
 
 
 def _datamodule(run: Components) -> ImageDataModule:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 __all__ = ["ImageDataset", "ImageSpec", "Split"]
@@ -82,7 +83,7 @@ class Split:
 
     def unit_images(self) -> Tensor:
         """The images as ``float32 (N, C, H, W)`` in [0, 1]."""
-        return self.images.float().div_(255)
+        return self.images.to(torch.float32, copy=True).div_(255)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A few maps at a time, so that measuring them stays in the processor's cache. Changes no value."""
+"""A few maps at a time, so that measuring them stays in the processor's cache."""
 
 from collections.abc import Iterator
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from auglens.settings import CONFIG_FOLDER, compose_settings
-from auglens.startup import import_quickly, set_apart
+from auglens.startup import end_process, import_quickly, set_apart
 from auglens.study import build_study, check_foreground_threshold, check_kl_eps
 
 __all__ = ["main", "measure_settings", "settings"]
@@ -64,7 +64,7 @@ def measure_settings() -> dict[str, Any]:
     from omegaconf import OmegaConf
 
     # Nothing is overridden, so Hydra has nothing to do, and takes long for it.
-    plain: Any = OmegaConf.to_container(OmegaConf.load(CONFIG_FOLDER / "study.yaml"))
+    plain: Any = OmegaConf.to_container(OmegaConf.load(CONFIG_FOLDER / "study.yaml"), resolve=True)
     return _measuring(plain)
 
 
@@ -103,4 +103,4 @@ def _build(sweeps: list[Path], out: Path, measuring: dict[str, Any]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    end_process(main(sys.argv[1:]))
