@@ -1,6 +1,6 @@
 """The poster's six trainings, from typing the command to the report, beside three programs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,15 +95,13 @@ def one_run_command(folder: Path) -> list[str]:
 
 
 def measure(place: Place) -> list[Comparison | Quantity]:
-    """Three rounds of everything, after one uncounted run that fills the file cache."""
+    """Three rounds of everything, after uncounted runs that fill the file cache."""
     programs = Programs(place)
-    programs.poster()
+    programs.one_run()
     run_python("-c", "import torchvision.transforms.v2, torch.utils.data")
-    ours, plain, tuned = [], [], []
-    for _ in range(ROUNDS):
-        ours.append(programs.poster())
-        plain.append(programs.loop("plain.py"))
-        tuned.append(programs.loop("tuned.py"))
+    ours, plain, tuned = _in_turn(
+        programs.poster, lambda: programs.loop("plain.py"), lambda: programs.loop("tuned.py")
+    )
     return [
         _comparison(SIX_RUNS, PLAIN, ours, plain, bar=PLAIN_BAR),
         _comparison(SIX_RUNS, TUNED, ours, tuned),
@@ -115,11 +113,18 @@ def measure(place: Place) -> list[Comparison | Quantity]:
 
 
 def _one_run(programs: Programs) -> Comparison:
-    ours, usual = [], []
-    for _ in range(ROUNDS):
-        ours.append(programs.one_run())
-        usual.append(programs.usual())
+    ours, usual = _in_turn(programs.one_run, programs.usual)
     return _comparison(ONE_RUN, USUAL, ours, usual)
+
+
+def _in_turn(*programs: Callable[[], Usage]) -> list[list[Usage]]:
+    """Rounds of all programs, each round begun by the next of them."""
+    used: list[list[Usage]] = [[] for _ in programs]
+    for first in range(ROUNDS):
+        for number in range(len(programs)):
+            whose = (first + number) % len(programs)
+            used[whose].append(programs[whose]())
+    return used
 
 
 def _comparison(
