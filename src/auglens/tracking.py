@@ -81,7 +81,7 @@ def wandb_logger(
     import wandb
 
     # Lightning's own call of wandb.init passes an argument that W&B warns of.
-    settings = wandb_settings(run, project=project, entity=entity, mode=mode)
+    settings = wandb_settings(run, project=project, entity=entity, mode=mode, again=False)
     try:
         opened = wandb.init(config=dict(run.config), **settings)
     except wandb.Error as error:
@@ -94,9 +94,18 @@ def wandb_logger(
 
 
 def wandb_settings(
-    run: TrackedRun, *, project: str, entity: str | None, mode: str | None
+    run: TrackedRun, *, project: str, entity: str | None, mode: str | None, again: bool
 ) -> dict[str, Any]:
-    """Arguments of ``wandb.init`` that open ``run``, the first time and again."""
+    """Arguments of ``wandb.init`` that open ``run``.
+
+    Args:
+        run: Which.
+        project: The W&B project.
+        entity: Whose; None for the user's own.
+        mode: A W&B mode or None, see :func:`resolve_mode`.
+        again: Whether W&B has the run, and with it the list of packages, which takes longer than
+            all the rest.
+    """
     import wandb
 
     return {
@@ -109,7 +118,7 @@ def wandb_settings(
         "job_type": "train",
         "dir": str(run.folder),
         "resume": "allow",
-        "settings": wandb.Settings(silent=True, console="off"),
+        "settings": wandb.Settings(silent=True, console="off", x_save_requirements=not again),
     }
 
 
@@ -310,7 +319,8 @@ def _settings_of(folder: Path, sweep: Path) -> dict[str, Any]:
         identity=record.identity,
         config=record.config,
     )
-    return wandb_settings(run, **{key: record.config["logger"][key] for key in keys})
+    logger = {key: record.config["logger"][key] for key in keys}
+    return wandb_settings(run, **logger, again=True)
 
 
 def run_name(config: Mapping[str, Any]) -> str:

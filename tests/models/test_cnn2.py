@@ -1,6 +1,6 @@
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from auglens.models.cnn2 import Cnn2
@@ -46,3 +46,29 @@ def test_normalisation_is_inside_and_saved_with_the_network() -> None:
     mean, std = torch.tensor([0.5, 0.2]).view(2, 1, 1), torch.tensor([2.0, 4.0]).view(2, 1, 1)
     torch.testing.assert_close(net(images), ((images - mean) / std).flatten(1))
     assert {"mean", "std"} <= set(net.state_dict())
+
+
+@pytest.mark.parametrize(("height", "width"), [(28, 28), (7, 10), (30, 13)])
+def test_evaluation_pools_bit_for_bit_as_torch_does(height: int, width: int) -> None:
+    net = cnn2(height, width, in_channels=3)
+    # Constant areas: all four pixels of a window are tied.
+    images = torch.randn(5, 3, height, width).relu().contiguous(memory_format=torch.channels_last)
+    images[3, 0, 1, 1] = torch.nan
+    with_indices = net(images).detach()
+    for mode in (torch.no_grad, torch.inference_mode):
+        with mode():
+            torch.testing.assert_close(net(images), with_indices, rtol=0, atol=0, equal_nan=True)
+
+
+def test_a_hook_on_a_pooling_is_called_in_evaluation() -> None:
+    net = cnn2(8, 8)
+    seen: list[torch.Size] = []
+
+    def see(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        del module, inputs
+        seen.append(output.shape)
+
+    net.pool1.register_forward_hook(see)
+    with torch.no_grad():
+        net(torch.rand(1, 1, 8, 8))
+    assert seen == [(1, 16, 4, 4)]
