@@ -1,16 +1,18 @@
 """Saliency maps of many images: AugLens' methods beside Captum called as its tutorials show.
 
 Both sides have the same weights and the settings of ``conf/saliency``. AugLens gives its
-channels-last network the images in small batches; Captum gets a network in torch's default memory
-format and many images at once.
+channels-last network the images in small batches. Captum gets a network in torch's default memory
+format and many images at once; then, to see what those two choices are worth, AugLens' own network
+and batches.
 
 Legend: N images, C channels, H x W pixels, K classes.
 """
 
 import copy
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +71,7 @@ class UsualNetwork(nn.Module):
 
 
 # The last argument is AugLens' method, for its settings.
-Call = Callable[[UsualNetwork, Tensor, Tensor, Any], Tensor]
+Call = Callable[[nn.Module, Tensor, Tensor, Any], Tensor]
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,11 @@ def measure(place: Place) -> list[Comparison]:
     torch.set_num_threads(2)
     images, targets = _test_images(place.mnist)
     methods = shipped(PEERS)
-    return [_comparison(name, methods[name], images, targets) for name in PEERS]
+    return [
+        comparison
+        for name in PEERS
+        for comparison in _comparisons(name, methods[name], images, targets)
+    ]
 
 
 def shipped(names: Mapping[str, object]) -> dict[str, Attribution]:
@@ -127,12 +133,16 @@ def our_maps(
 
 
 def peer_maps(
-    peer: Peer, method: Attribution, net: UsualNetwork, images: Tensor, targets: Tensor
+    peer: Peer,
+    method: Attribution,
+    net: nn.Module,
+    images: Tensor,
+    targets: Tensor,
+    *,
+    batch_size: int,
 ) -> Tensor:
     """Maps ``(N, H, W)`` from Captum's own attributions, reduced as ``method`` says."""
-    parts = zip(
-        torch.split(images, peer.batch_size), torch.split(targets, peer.batch_size), strict=True
-    )
+    parts = zip(torch.split(images, batch_size), torch.split(targets, batch_size), strict=True)
     maps = []
     with warnings.catch_warnings():
         # Purely informational: https://github.com/meta-pytorch/captum/issues/661
@@ -144,18 +154,27 @@ def peer_maps(
     return torch.cat(maps)
 
 
-def _comparison(name: str, method: Attribution, images: Tensor, targets: Tensor) -> Comparison:
+def _comparisons(
+    name: str, method: Attribution, images: Tensor, targets: Tensor
+) -> Iterator[Comparison]:
     peer = PEERS[name]
     net, usual = networks(seed=0)
+    work = f"{name.replace('_', ' ')} maps of {len(images):,} images"
     at_once = "all at once" if peer.batch_size >= len(images) else f"{peer.batch_size} at once"
-    return compared(
-        f"{name.replace('_', ' ')} maps of {len(images):,} images",
-        f"{peer.title}, {at_once}, default memory format",
-        timed(lambda: our_maps(method, net, images, targets, seed=0)),
-        timed(lambda: peer_maps(peer, method, usual, images, targets)),
-        pairs=peer.pairs,
-        bar=1 / 1.5,
-    )
+    of_peers = {
+        f"{peer.title}, {at_once}, default memory format": (usual, peer.batch_size, 1 / 1.5),
+        f"{peer.title}, AugLens' network and batches": (net, method.batch_size, None),
+    }
+    for title, (its_net, batch_size, bar) in of_peers.items():
+        theirs = partial(peer_maps, peer, method, its_net, images, targets, batch_size=batch_size)
+        yield compared(
+            work,
+            title,
+            timed(lambda: our_maps(method, net, images, targets, seed=0)),
+            timed(theirs),
+            pairs=peer.pairs,
+            bar=bar,
+        )
 
 
 def _test_images(folder: Path) -> tuple[Tensor, Tensor]:
@@ -164,14 +183,14 @@ def _test_images(folder: Path) -> tuple[Tensor, Tensor]:
     return test.data[:NUM_IMAGES, None].float() / 255, test.targets[:NUM_IMAGES]
 
 
-def _saliency(net: UsualNetwork, images: Tensor, targets: Tensor, method: Gradient) -> Tensor:
+def _saliency(net: nn.Module, images: Tensor, targets: Tensor, method: Gradient) -> Tensor:
     del method
     gradient: Tensor = attr.Saliency(net).attribute(images, target=targets, abs=False)
     return gradient
 
 
 def _input_x_gradient(
-    net: UsualNetwork, images: Tensor, targets: Tensor, method: InputXGradient
+    net: nn.Module, images: Tensor, targets: Tensor, method: InputXGradient
 ) -> Tensor:
     del method
     product: Tensor = attr.InputXGradient(net).attribute(images, target=targets)
@@ -179,7 +198,7 @@ def _input_x_gradient(
 
 
 def _integrated(
-    net: UsualNetwork, images: Tensor, targets: Tensor, method: IntegratedGradients
+    net: nn.Module, images: Tensor, targets: Tensor, method: IntegratedGradients
 ) -> Tensor:
     integral: Tensor = attr.IntegratedGradients(net).attribute(
         images,
@@ -191,7 +210,7 @@ def _integrated(
     return integral
 
 
-def _smooth(net: UsualNetwork, images: Tensor, targets: Tensor, method: SmoothGrad) -> Tensor:
+def _smooth(net: nn.Module, images: Tensor, targets: Tensor, method: SmoothGrad) -> Tensor:
     smooth: Tensor = attr.NoiseTunnel(attr.Saliency(net)).attribute(
         images,
         nt_type="smoothgrad",
@@ -203,9 +222,7 @@ def _smooth(net: UsualNetwork, images: Tensor, targets: Tensor, method: SmoothGr
     return smooth
 
 
-def _gradient_shap(
-    net: UsualNetwork, images: Tensor, targets: Tensor, method: GradientShap
-) -> Tensor:
+def _gradient_shap(net: nn.Module, images: Tensor, targets: Tensor, method: GradientShap) -> Tensor:
     values: Tensor = attr.GradientShap(net).attribute(
         images,
         baselines=torch.full_like(images[:1], method.baseline),
@@ -216,7 +233,7 @@ def _gradient_shap(
     return values
 
 
-def _deeplift(net: UsualNetwork, images: Tensor, targets: Tensor, method: DeepLift) -> Tensor:
+def _deeplift(net: nn.Module, images: Tensor, targets: Tensor, method: DeepLift) -> Tensor:
     # Without copies Captum's values are wrong where two layers share a tensor:
     # https://github.com/meta-pytorch/captum/issues/1104
     layers = [layer for layer in net.modules() if not any(True for _ in layer.children())]
@@ -232,14 +249,14 @@ def _deeplift(net: UsualNetwork, images: Tensor, targets: Tensor, method: DeepLi
     return contributions
 
 
-def _guided(net: UsualNetwork, images: Tensor, targets: Tensor, method: GuidedBackprop) -> Tensor:
+def _guided(net: nn.Module, images: Tensor, targets: Tensor, method: GuidedBackprop) -> Tensor:
     del method
     gradient: Tensor = attr.GuidedBackprop(net).attribute(images, target=targets)
     return gradient
 
 
-def _gradcam(net: UsualNetwork, images: Tensor, targets: Tensor, method: GradCam) -> Tensor:
-    coarse = attr.LayerGradCam(net, net.net.conv2).attribute(
+def _gradcam(net: nn.Module, images: Tensor, targets: Tensor, method: GradCam) -> Tensor:
+    coarse = attr.LayerGradCam(net, net.get_submodule("net.conv2")).attribute(
         images, target=targets, relu_attributions=method.relu
     )
     fine: Tensor = attr.LayerAttribution.interpolate(coarse, images.shape[2:], method.interpolation)
@@ -247,15 +264,15 @@ def _gradcam(net: UsualNetwork, images: Tensor, targets: Tensor, method: GradCam
 
 
 def _guided_gradcam(
-    net: UsualNetwork, images: Tensor, targets: Tensor, method: GuidedGradCam
+    net: nn.Module, images: Tensor, targets: Tensor, method: GuidedGradCam
 ) -> Tensor:
-    product: Tensor = attr.GuidedGradCam(net, net.net.conv2).attribute(
+    product: Tensor = attr.GuidedGradCam(net, net.get_submodule("net.conv2")).attribute(
         images, target=targets, interpolate_mode=method.interpolation
     )
     return product
 
 
-def _occlusion(net: UsualNetwork, images: Tensor, targets: Tensor, method: Occlusion) -> Tensor:
+def _occlusion(net: nn.Module, images: Tensor, targets: Tensor, method: Occlusion) -> Tensor:
     channels = images.shape[1]
     drops: Tensor = attr.Occlusion(net).attribute(
         images,
@@ -274,7 +291,7 @@ PEERS = {
     "guided_backprop": Peer(_guided, "Captum's GuidedBackprop", 1000, 5),
     "gradcam": Peer(_gradcam, "Captum's LayerGradCam, enlarged", 1000, 5),
     "guided_gradcam": Peer(_guided_gradcam, "Captum's GuidedGradCam", 1000, 5),
-    "deeplift": Peer(_deeplift, "Captum's DeepLift", 1000, 5),
+    "deeplift": Peer(_deeplift, "Captum's DeepLift with layers' inputs copied", 1000, 5),
     "gradient_shap": Peer(_gradient_shap, "Captum's GradientShap", 1000, 3),
     "smoothgrad": Peer(_smooth, "Captum's NoiseTunnel of Saliency", 100, 3),
     "integrated_gradients": Peer(_integrated, "Captum's IntegratedGradients", 100, 3),

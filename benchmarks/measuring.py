@@ -101,13 +101,24 @@ class Growth:
     points: Sequence[Point]
 
     def as_json(self) -> dict[str, Any]:
-        """The points and the fitted exponents."""
+        """The points, the exponents fitted to all of them, and what the last step up costs.
+
+        Totals hold what every size pays (start-up, libraries), which hides growth in small sizes:
+        the two largest sizes show it best.
+        """
         sizes = [point.size for point in self.points]
-        exponents = {
-            "time_exponent": fitted_exponent(sizes, [point.seconds for point in self.points]),
-            "memory_exponent": fitted_exponent(sizes, [point.memory_mb for point in self.points]),
+        seconds = [point.seconds for point in self.points]
+        memory_mb = [point.memory_mb for point in self.points]
+        step = sizes[-1] - sizes[-2]
+        derived = {
+            "time_exponent": fitted_exponent(sizes, seconds),
+            "late_time_exponent": fitted_exponent(sizes[-2:], seconds[-2:]),
+            "seconds_each": (seconds[-1] - seconds[-2]) / step,
+            "memory_exponent": fitted_exponent(sizes, memory_mb),
+            "late_memory_exponent": fitted_exponent(sizes[-2:], memory_mb[-2:]),
+            "memory_mb_each": (memory_mb[-1] - memory_mb[-2]) / step,
         }
-        return {**_listed(asdict(self)), **exponents}
+        return {**_listed(asdict(self)), **derived}
 
 
 @dataclass(frozen=True)

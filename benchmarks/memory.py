@@ -4,11 +4,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.marginal import BARE, small_sweep
+from benchmarks.marginal import BARE, FULL, small_sweep
 from benchmarks.measuring import Growth, Point, Quantity
 from benchmarks.place import Place
 from benchmarks.process import REPOSITORY, run_python
@@ -39,26 +39,41 @@ class Sample:
 
 
 def measure(place: Place) -> list[Growth | Quantity]:
-    """One sweep of 121 small runs; each run's beginning is the end of the one before."""
+    """Sweeps of small runs; each run's beginning is the end of the one before."""
     scratch = place.scratch.absolute()
-    sweep = scratch / "sweep"
-    data = {"AUGLENS_DATA_DIR": str(scratch)}
     # Unpacks the images: the memory this takes once would hide what later runs add.
-    run_python(*small_sweep(1, scratch / "first", *BARE), env=data)
-    command = [sys.executable, *small_sweep(SIZES[-1] + 1, sweep, *BARE)]
-    with (scratch / "output.txt").open("w") as output:
+    run_python(*small_sweep(1, scratch / "first", *BARE), env=_environment(scratch))
+    bare = _swept(scratch, "csv", SIZES[-1], BARE)
+    full = _swept(scratch, "wandb", LATE, FULL)
+    return [
+        _growth([bare[size] for size in SIZES]),
+        _increase(bare, "with logger=csv and no figures"),
+        _increase(full, "with W&B offline and figures"),
+    ]
+
+
+def _environment(scratch: Path) -> dict[str, str]:
+    return {"AUGLENS_DATA_DIR": str(scratch), "WANDB_MODE": "offline"}
+
+
+def _swept(scratch: Path, name: str, num_runs: int, settings: tuple[str, ...]) -> dict[int, Sample]:
+    """Samples by number of runs finished, from a sweep of one run more."""
+    sweep, said = scratch / name, scratch / f"{name}.txt"
+    command = [sys.executable, *small_sweep(num_runs + 1, sweep, *settings)]
+    with said.open("w") as output:
         process = subprocess.Popen(
             command,
             cwd=REPOSITORY,
-            env={**os.environ, **data},
+            env={**os.environ, **_environment(scratch)},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
         samples = {sample.num_runs: sample for sample in sampled(process, sweep)}
-    if process.returncode != 0 or SIZES[-1] not in samples:
-        said = (scratch / "output.txt").read_text()[-2000:]
-        raise RuntimeError(f"The sweep ended with {process.returncode}:\n{said}")
-    return [_growth([samples[size] for size in SIZES]), _increase(samples[EARLY], samples[LATE])]
+    if process.returncode != 0 or num_runs not in samples:
+        raise RuntimeError(
+            f"The sweep ended with {process.returncode}:\n{said.read_text()[-2000:]}"
+        )
+    return samples
 
 
 def sampled(process: subprocess.Popen[bytes], sweep: Path) -> Iterator[Sample]:
@@ -93,7 +108,7 @@ def _growth(samples: Sequence[Sample]) -> Growth:
     return Growth(work, "runs", points)
 
 
-def _increase(early: Sample, late: Sample) -> Quantity:
-    percent = 100 * (late.resident_mb / early.resident_mb - 1)
-    what = f"growth of resident memory from run {EARLY} to run {LATE} of a sweep"
+def _increase(samples: Mapping[int, Sample], settings: str) -> Quantity:
+    percent = 100 * (samples[LATE].resident_mb / samples[EARLY].resident_mb - 1)
+    what = f"growth of resident memory from run {EARLY} to run {LATE} of a sweep {settings}"
     return Quantity(what, [percent], "%", BAR_PERCENT)

@@ -28,7 +28,9 @@ def test_both_sides_make_the_same_maps(name: str) -> None:
     net.double(), usual.double()
     ours = our_maps(method, net, images, targets, seed=2)
     with drawing_from(torch.Generator().manual_seed(2)):
-        theirs = peer_maps(PEERS[name], method, usual, images, targets)
+        theirs = peer_maps(
+            PEERS[name], method, usual, images, targets, batch_size=PEERS[name].batch_size
+        )
     assert ours.shape == (NUM_IMAGES, 28, 28)
     # AugLens keeps maps in float32, and Captum an occlusion: about seven digits.
     allowed = 1e-6 * float(theirs.amax())

@@ -5,7 +5,7 @@ import math
 import pytest
 from scipy import stats
 
-from benchmarks.measuring import Comparison, compared, fitted_exponent, timed
+from benchmarks.measuring import Comparison, Growth, Point, compared, fitted_exponent, timed
 
 
 def test_the_ratio_is_the_median_over_pairs_not_of_medians() -> None:
@@ -65,3 +65,11 @@ def test_timed_work_is_done_once_and_takes_its_time() -> None:
 def test_the_exponent_of_a_power_law_is_found(power: float) -> None:
     sizes = [10, 100, 1000]
     assert fitted_exponent(sizes, [3 * size**power for size in sizes]) == pytest.approx(power)
+
+
+def test_what_every_size_pays_is_not_in_the_cost_of_one_more() -> None:
+    points = [Point(size, 3.0 + 0.2 * size, 900.0) for size in (6, 60, 120)]
+    found = Growth("w", "runs", points).as_json()
+    assert found["seconds_each"] == pytest.approx(0.2)
+    assert found["time_exponent"] < found["late_time_exponent"] < 1
+    assert (found["memory_mb_each"], found["late_memory_exponent"]) == (0.0, pytest.approx(0.0))

@@ -54,6 +54,17 @@ def quantity(row: dict[str, Any]) -> Quantity:
     return Quantity(row["what"], row["values"], row["unit"], row["bar"])
 
 
+def test_a_bar_within_the_interval_is_met_by_the_median_only() -> None:
+    machine = json.loads(FIGURES.read_text(encoding="utf-8"))["startup"]["machine"]
+    bars = {0.9: "≤ 0.90 met |", 0.8: "≤ 0.80 met by the median only |", 0.7: "≤ 0.70 **missed** |"}
+    rows = [
+        {"kind": "Comparison", **Comparison("w", "p", [0.7, 0.75, 0.8], [1.0] * 3, bar).as_json()}
+        for bar in bars
+    ]
+    page = render_page({"sweep": {"machine": machine, "rows": rows}})
+    assert [words in page for words in bars.values()] == [True] * 3
+
+
 def test_a_missed_bar_is_said() -> None:
     machine = json.loads(FIGURES.read_text(encoding="utf-8"))["startup"]["machine"]
     slow = {"kind": "Quantity", **Quantity("start", [3.0, 2.0, 4.0], "s", bar=1.5).as_json()}
