@@ -10,6 +10,7 @@ Legend: N images, C channels, H x W pixels, K classes.
 
 import copy
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -58,11 +59,13 @@ MEAN, STD = 0.1307, 0.3081
 
 
 class UsualNetwork(nn.Module):
-    """Normalises images and applies ``net``, in whatever memory format torch chooses."""
+    """The network of ``net`` as people write it: torch's layers, in torch's memory format."""
 
     def __init__(self, net: Cnn2) -> None:
         super().__init__()
-        self.net = net
+        layers = {name: copy.deepcopy(layer) for name, layer in net.named_children()}
+        linear = layers.pop("linear")
+        self.net = nn.Sequential(OrderedDict(**layers, flatten=nn.Flatten(), linear=linear))
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits ``(N, K)`` of images ``(N, C, H, W)`` in [0, 1]."""
@@ -120,7 +123,7 @@ def networks(seed: int) -> tuple[NormalizedNetwork, UsualNetwork]:
         net = Cnn2(
             in_channels=1, height=28, width=28, num_classes=10, channels=[16, 32], kernel_size=5
         )
-    usual = UsualNetwork(copy.deepcopy(net)).to(memory_format=torch.contiguous_format)
+    usual = UsualNetwork(net).to(memory_format=torch.contiguous_format)
     return NormalizedNetwork(net, mean=[MEAN], std=[STD]).eval(), usual.eval()
 
 

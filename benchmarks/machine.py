@@ -2,6 +2,7 @@
 
 import os
 import platform
+import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Any
 import torch
 
 from auglens import provenance
+from benchmarks.process import REPOSITORY
 
 __all__ = ["describe"]
 
 PEERS = ("kornia", "scipy", "wandb")
+WRITTEN = ("docs/benchmarks.json", "docs/benchmarks.md", "README.md")
 
 
 def describe() -> dict[str, Any]:
@@ -31,9 +34,13 @@ def describe() -> dict[str, Any]:
 
 
 def _commit() -> str:
-    """Abbreviated; whether files differed from it stays visible."""
-    name, *differs = (provenance.git_commit() or "unknown").split("-")
-    return "-".join([name[:12], *differs])
+    """Abbreviated; whether files differed from it stays visible, but for what benchmarks write."""
+    commit = provenance.git_commit()
+    if commit is None:
+        return "unknown"
+    command = ["git", "diff", "--quiet", "HEAD", "--", ".", *(f":!{path}" for path in WRITTEN)]
+    differs = subprocess.run(command, cwd=REPOSITORY, check=False).returncode != 0
+    return commit[:12] + ("-dirty" if differs else "")
 
 
 def _processor() -> str:
