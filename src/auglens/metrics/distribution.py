@@ -16,10 +16,7 @@ def is_degenerate(maps: Tensor) -> Tensor:
         ``bool (N,)``.
     """
     flat = maps.flatten(1)
-    # NaN is the least and the greatest of whatever it is among.
-    lowest, highest = flat.amin(dim=1), flat.amax(dim=1)
-    finite = torch.isfinite(lowest) & torch.isfinite(highest)
-    return ~finite | ((lowest == 0) & (highest == 0))
+    return _spans_nothing(flat.amin(dim=1), flat.amax(dim=1))
 
 
 def unsigned(maps: Tensor) -> Tensor:
@@ -28,7 +25,8 @@ def unsigned(maps: Tensor) -> Tensor:
     Args:
         maps: Shape ``(N, H, W)``.
     """
-    signed = _is_signed(maps)
+    flat = maps.flatten(1)
+    signed = _is_signed(flat, flat.amin(dim=1))
     return torch.where(signed[:, None, None], torch.nan, maps) if signed.any() else maps
 
 
@@ -41,10 +39,8 @@ def refuse_signed(maps: Tensor) -> None:
     Raises:
         ValueError: If a map has negative values.
     """
-    if _is_signed(maps).any():
-        raise ValueError(
-            "A signed map is no distribution: use reduce=max_abs or reduce=sum_abs, not reduce=sum."
-        )
+    flat = maps.flatten(1)
+    _refuse_signed(flat, flat.amin(dim=1))
 
 
 def distribution(maps: Tensor) -> Tensor:
@@ -61,12 +57,14 @@ def distribution(maps: Tensor) -> Tensor:
     """
     if maps.ndim != 3:
         raise ValueError(f"Maps have shape (N, H, W), got {tuple(maps.shape)}.")
-    refuse_signed(maps)
-    flat = maps.detach().cpu().double().flatten(1)
+    flat = maps.detach().cpu().flatten(1)
+    # Six times as fast as aminmax.
+    lowest, highest = flat.amin(dim=1), flat.amax(dim=1)
+    _refuse_signed(flat, lowest)
     # Dividing by the maximum first keeps huge maps from overflowing in the sum.
-    largest = torch.where(is_degenerate(maps.detach().cpu()), torch.nan, flat.amax(dim=1))
-    scaled = flat / largest[:, None]
-    return scaled / scaled.sum(dim=1, keepdim=True)
+    largest = torch.where(_spans_nothing(lowest, highest), torch.nan, highest.double())
+    scaled = flat.double() / largest[:, None]
+    return scaled.div_(scaled.sum(dim=1, keepdim=True))
 
 
 def finite_log(shares: Tensor) -> Tensor:
@@ -80,9 +78,23 @@ def finite_log(shares: Tensor) -> Tensor:
     return shares.clamp_min(torch.finfo(shares.dtype).tiny).log_()
 
 
-def _is_signed(maps: Tensor) -> Tensor:
-    """Where a map has negative values, ``bool (N,)``."""
-    flat = maps.flatten(1)
-    lowest = flat.amin(dim=1)
+def _spans_nothing(lowest: Tensor, highest: Tensor) -> Tensor:
+    """Whether all values between these are 0, or some not finite, ``bool (N,)``.
+
+    NaN is the least and the greatest of whatever it is among.
+    """
+    finite = torch.isfinite(lowest) & torch.isfinite(highest)
+    return ~finite | ((lowest == 0) & (highest == 0))
+
+
+def _refuse_signed(flat: Tensor, lowest: Tensor) -> None:
+    if _is_signed(flat, lowest).any():
+        raise ValueError(
+            "A signed map is no distribution: use reduce=max_abs or reduce=sum_abs, not reduce=sum."
+        )
+
+
+def _is_signed(flat: Tensor, lowest: Tensor) -> Tensor:
+    """Where maps ``(N, H * W)`` with these minima have negative values, ``bool (N,)``."""
     # NaN would hide them.
     return (flat < 0).any(dim=1) if lowest.isnan().any() else lowest < 0

@@ -96,4 +96,4 @@ def gini(maps: Tensor) -> Tensor:
 
 
 def _entropy(shares: Tensor) -> Tensor:
-    return (shares * -finite_log(shares)).sum(dim=1)
+    return finite_log(shares).neg_().mul_(shares).sum(dim=1)

@@ -235,7 +235,8 @@ def _sim(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _kl(expected: Tensor, evaluated: Tensor, eps: float) -> Tensor:
-    return (expected * torch.log(eps + expected / (eps + evaluated))).sum(dim=1)
+    ratios = expected / (evaluated + eps)
+    return ratios.add_(eps).log_().mul_(expected).sum(dim=1)
 
 
 def _js(first: Tensor, second: Tensor) -> Tensor:
