@@ -15,7 +15,13 @@ Row = Mapping[str, Any]
 HEADLINES = (
     ("sweep", "six", "plain", "six networks, from typing to report", "a plain script, no report"),
     ("sweep", "six", "tuned", "the same", "a tuned script, no report"),
-    ("sweep", "one network", "usual", "one network and its maps", "a usual Lightning script, no maps"),
+    (
+        "sweep",
+        "one network",
+        "usual",
+        "one network and its maps",
+        "a usual Lightning script, no maps",
+    ),
     ("training", "epoch", "tuned", "an epoch with validation and checkpoint", "a tuned loop"),
     ("precision", "epoch", "32-true", "an epoch in bf16-mixed", "the same in float32"),
     ("augmentation", "", "torchvision", "copies of 1,000 images", "torchvision v2, image by image"),
