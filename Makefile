@@ -43,7 +43,7 @@ reference: $(READY)  ## Run the reference study (an hour or more on two cores) a
 	mkdir -p docs/figures
 	grep -o 'figures/[^)]*png' docs/results.md | sort -u | xargs -I {} cp $(REFERENCE)/study/report/{} docs/{}
 
-bench: $(READY)  ## Time AugLens beside its peers (an hour on two cores that do nothing else) and write docs/benchmarks.md
+bench: $(READY)  ## Time AugLens beside its peers (half an hour on two cores that do nothing else) and write docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 
 test: $(READY) lint  ## Lint, type-check and test, without what needs minutes or a cluster

@@ -58,7 +58,7 @@ def distribution(maps: Tensor) -> Tensor:
     if maps.ndim != 3:
         raise ValueError(f"Maps have shape (N, H, W), got {tuple(maps.shape)}.")
     flat = maps.detach().cpu().flatten(1)
-    # Six times as fast as aminmax.
+    # Several times as fast as aminmax.
     lowest, highest = flat.amin(dim=1), flat.amax(dim=1)
     _refuse_signed(flat, lowest)
     # Dividing by the maximum first keeps huge maps from overflowing in the sum.
