@@ -1,6 +1,6 @@
 """Measures what is asked for, keeps the figures as JSON, writes the page about them.
 
-    python -m benchmarks                        everything (about an hour on two cores)
+    python -m benchmarks                        everything (about half an hour on two cores)
     python -m benchmarks augmentation metrics   these only; the other figures stay as they are
     python -m benchmarks --page                 the page again, from the figures
 
