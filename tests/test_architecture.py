@@ -17,6 +17,7 @@ COMPOSITION = {
     "datamodule",
     "explain",
     "explainer",
+    "failures",
     "job",
     "loaded_run",
     "memory",

@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from auglens.records.jobs import note_job, notes_since
 from auglens.records.measures import measure_path, read_measure
 from auglens.records.run import RunState, read_record, run_folders
-from auglens.sweep import note_job, notes_since
 from tests.conftest import REPOSITORY, SMALL, Cli
 
 # https://github.com/Lightning-AI/pytorch-lightning/issues/21326
@@ -131,4 +131,4 @@ def test_notes_of_earlier_commands_ask_for_nothing(tmp_path: Path) -> None:
     before = {path.name: path.read_bytes() for path in (tmp_path / ".jobs").iterdir()}
     assert notes_since(tmp_path, before) == []
     note_job(tmp_path, "1-none", RunState.COMPLETED, {})
-    assert [note["wanted"] for note in notes_since(tmp_path, before)] == [{}]
+    assert [note.wanted for note in notes_since(tmp_path, before)] == [{}]

@@ -4,7 +4,7 @@ import gc
 import logging
 import math
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,16 @@ from rich.text import Text
 from auglens import tracking
 from auglens.components import Components, build_components, build_network
 from auglens.explainer import check_probe, checkpoint_name, load_weights
+from auglens.failures import describe_failure, is_disk_full
 from auglens.progress import image_progress
+from auglens.records.jobs import note_job
 from auglens.records.locks import identity_lock
 from auglens.records.run import (
     RunRecord,
     RunState,
     find_record,
     read_record,
+    read_status,
     run_folders,
     write_record,
     write_status,
@@ -32,7 +35,7 @@ from auglens.records.run import (
 from auglens.run_figures import write_probe_figure
 from auglens.stage import asked_for, explain_jobs
 from auglens.startup import set_apart
-from auglens.sweep import SweepFolder, note_job
+from auglens.sweep import SweepFolder
 from auglens.training import train
 
 __all__ = ["run_job"]
@@ -65,7 +68,11 @@ class Job:
 def run_job(cfg: DictConfig) -> float:
     """Make one run complete; the return value is its test accuracy, NaN if it failed.
 
-    In a multirun a failure costs this job only, unless ``fail_fast``; a single run raises.
+    In a multirun a failure costs this job only, unless ``fail_fast`` or the disk is full, when
+    every further job would fail too.
+
+    Raises:
+        SystemExit: If nothing further should run: the only thing that ends Hydra's basic launcher.
     """
     multirun = HydraConfig.get().mode is RunMode.MULTIRUN
     folder = Path(HydraConfig.get().runtime.output_dir)
@@ -82,28 +89,25 @@ def run_job(cfg: DictConfig) -> float:
         config: Any = OmegaConf.to_container(cfg, resolve=True)
         accuracy, identity = _complete(Job(config, folder, sweep, console))
         wanted = asked_for(config, identity)
-        state = RunState.COMPLETED
         if not multirun:
             _measure(folder, wanted, console)
+        state = RunState.COMPLETED
         return accuracy
     except Exception as error:
         state = RunState.FAILED
-        _say_failure(folder, error)
-        if not multirun:
-            raise
-        said = Text.assemble(("FAILED", "red"), f"  {folder.name}: {error}")
-        console.print(said, soft_wrap=True)
-        if cfg.fail_fast:
-            # The only thing that ends Hydra's basic launcher.
+        _say_failure(folder, error, console)
+        if not multirun or cfg.fail_fast or is_disk_full(error):
             raise SystemExit(1) from error
         return math.nan
     except BaseException:
         state = RunState.INTERRUPTED
-        _say(folder, state)
+        _say_the_end(folder, state)
         raise
     finally:
         if multirun:
-            note_job(sweep, folder.name, state, wanted)
+            # A disk that takes no more was said above.
+            with suppress(OSError):
+                note_job(sweep, folder.name, state, wanted)
         tracking.finish(failed=state is not RunState.COMPLETED)
         _say_progress(console, state)
         # Trainer and module refer to each other, so a job's images would stay for several jobs.
@@ -123,9 +127,21 @@ def _say_progress(console: Console, state: RunState) -> None:
         console.print(Text(f"  {clock}", "dim"))
 
 
-def _say_failure(folder: Path, error: Exception) -> None:
-    log.exception("%s failed", folder.name)
-    _say(folder, RunState.FAILED, error=f"{type(error).__name__}: {error}")
+def _say_failure(folder: Path, error: Exception, console: Console) -> None:
+    """One line to people, the same in ``status.json``; where the error came from in the log."""
+    reason = describe_failure(error, folder)
+    said = Text.assemble(("FAILED", "red"), f"  {folder.name}: {reason}")
+    console.print(said, soft_wrap=True)
+    if not is_disk_full(error):
+        # The console shows warnings and errors, and has its line.
+        log.info("%s failed", folder.name, exc_info=error)
+    _say_the_end(folder, RunState.FAILED, error=reason)
+
+
+def _say_the_end(folder: Path, state: RunState, **details: str) -> None:
+    """As :func:`_say`; on a disk that takes no more the older status stays, of a process gone."""
+    with suppress(OSError):
+        _say(folder, state, **details)
 
 
 def _say(folder: Path, state: RunState, **details: str) -> None:
@@ -162,7 +178,10 @@ def _measure(folder: Path, wanted: Mapping[str, Any], console: Console) -> None:
 
 def _lock(job: Job, identity: str) -> AbstractContextManager[object]:
     """One at a time an identity, so that parallel jobs of a sweep do not train it twice."""
-    return nullcontext() if job.sweep == job.folder else identity_lock(job.sweep, identity)
+    if job.sweep == job.folder:
+        return nullcontext()
+    line = f"{job.folder.name} waits: another process works on the same run."
+    return identity_lock(job.sweep, identity, on_wait=lambda: job.console.print(Text(line)))
 
 
 def _train(job: Job, components: Components) -> float:
@@ -188,6 +207,9 @@ def _reuse(job: Job, components: Components, finished: Path) -> float:
     if added:
         _explain(job, components, finished, record)
     _say(job.folder, RunState.REUSED, identity=components.identity, run=str(finished.absolute()))
+    if finished.samefile(job.folder) and read_status(finished).get("state") != RunState.COMPLETED:
+        # It ended between its record and its last word.
+        write_status(finished, RunState.COMPLETED, identity=components.identity)
     note = f"reused{', explained by ' + ', '.join(added) if added else ''}"
     job.console.print(_line(record, note), soft_wrap=True)
     return record.test_accuracy

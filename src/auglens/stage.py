@@ -15,6 +15,7 @@ from rich.text import Text
 
 from auglens.components import built
 from auglens.explainer import Explainer, ProbeImages, predict
+from auglens.failures import describe_failure, is_disk_full
 from auglens.loaded_run import recorded_network, recorded_probe
 from auglens.measures.measure import Measure, NotMeasurable, Subject, Task
 from auglens.memory import keep_freed_memory
@@ -203,14 +204,19 @@ class ExplainStage:
             try:
                 keep_freed_memory()
                 torch.set_num_threads(run.record.inputs["num_threads"])
-                with identity_lock(self.sweep, run.record.identity):
+                waits = f"{run.name} waits: another process works on the same run."
+                wait = partial(self._say, waits)
+                with identity_lock(self.sweep, run.record.identity, on_wait=wait):
                     made += task()
             except NotMeasurable as reason:
                 self.omitted[f"{label.split('.')[0]}: {reason}"] += 1
             except Exception as error:
                 self.counts["failed"] += 1
                 log.debug("%s %s failed", run.name, label, exc_info=True)
-                self._say(f"FAILED  {run.name} {label}: {error}", style="red")
+                why = describe_failure(error, run.folder)
+                if is_disk_full(error):
+                    raise ValueError(f"{run.name} {label}: {why}") from error
+                self._say(f"FAILED  {run.name} {label}: {why}", style="red")
             self._advance(self._label, 1)
         return made
 

@@ -1,60 +1,88 @@
 """Start and end of a sweep. Free of torch, so that a mistyped override is answered at once."""
 
-import json
 import math
+import os
 import shlex
 import signal
 import sys
-import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from filelock import FileLock
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from auglens.failures import describe_failure
 from auglens.progress import SweepClock
-from auglens.records.files import write_json
+from auglens.records.files import write_text
+from auglens.records.jobs import Note, notes_since, read_notes
+from auglens.records.locks import FolderBusyError, hold_folder
 from auglens.records.run import RunState
 
-__all__ = ["SweepFolder", "note_job", "notes_since", "run_to_the_end"]
+__all__ = ["SweepFolder", "run_to_the_end"]
 
-JOBS = ".jobs"
-ENDED_BADLY = (RunState.FAILED, RunState.INTERRUPTED, RunState.RUNNING)
+REPORT_ERROR = "report-error.txt"
+FULL_ERROR = "HYDRA_FULL_ERROR"
 
 
 class SweepFolder(Callback):
-    """Remembers the folder Hydra works in; does nothing that matters, as callbacks may not.
+    """Takes and remembers the folder Hydra works in, before anything is written there.
 
     Attributes:
         sweep: The sweep folder of a multirun, once it started.
         run: The run folder of a single run, once it started.
         notes: What jobs of earlier commands left there.
         clock: Says how far the multirun is; None where the number of its jobs is not known.
+        held: Keeps other commands out of the folder.
     """
 
     sweep: Path | None = None
     run: Path | None = None
     notes: Mapping[str, bytes] = {}
     clock: SweepClock | None = None
+    held: FileLock | None = None
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
         """Only ``hydra.sweep.dir`` can be read here: the config is not swept yet."""
         sweep = Path(config.hydra.sweep.dir).absolute()
-        type(self).notes = _read_notes(sweep)
-        type(self).sweep = sweep
         num_jobs = _count_jobs(config)
+        type(self).held = _hold(sweep, num_jobs=num_jobs, key="hydra.sweep.dir")
+        type(self).notes = read_notes(sweep)
+        type(self).sweep = sweep
         type(self).clock = None if num_jobs is None else SweepClock(num_jobs)
         if num_jobs is not None:
             sys.stdout.write(f"{num_jobs} jobs in {sweep}\n")
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
         """The folder of a single run."""
-        type(self).run = Path(config.hydra.run.dir).absolute()
+        run = Path(config.hydra.run.dir).absolute()
+        type(self).held = _hold(run, num_jobs=None, key="hydra.run.dir")
+        type(self).run = run
+
+    @classmethod
+    def release(cls) -> None:
+        """Let other commands write to the folder."""
+        if cls.held is not None:
+            cls.held.release()
+        cls.held = None
+
+
+def _hold(folder: Path, *, num_jobs: int | None, key: str) -> FileLock:
+    """Take the folder, or end the command in one line: Hydra lets only SystemExit out."""
+    try:
+        return hold_folder(folder, num_jobs=num_jobs)
+    except FolderBusyError as error:
+        sys.stderr.write(f"{error}; wait for it, or use another {key}.\n")
+    except OSError as error:
+        sys.stderr.write(f"Nothing started in {folder}: {describe_failure(error, folder)}\n")
+    raise SystemExit(1)
 
 
 def _count_jobs(config: DictConfig) -> int | None:
@@ -105,72 +133,85 @@ def run_to_the_end(main: Callable[[], object]) -> int:
     interruption = _Interruption()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interruption)
-    code = _exit_code(main)
-    # Lightning leaves SIGINT ignored after an interrupt; a second Ctrl-C must end the report.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    if interruption.signal is not None:
-        code = 128 + interruption.signal
-        _say_how_to_go_on()
-    if SweepFolder.sweep is None:
-        return code
-    notes = notes_since(SweepFolder.sweep, SweepFolder.notes)
-    if not notes:
-        return code
-    # After an interruption people want their report, not further work.
-    measured = 0 if interruption.signal is not None else _measure(SweepFolder.sweep, notes)
-    reported = _report(SweepFolder.sweep)
-    ended_badly = any(note["state"] in ENDED_BADLY for note in notes)
-    return code or measured or int(ended_badly or not reported)
+    try:
+        code = _exit_code(main)
+        # Lightning leaves SIGINT ignored after an interrupt; a second one must end the report.
+        signal.signal(signal.SIGINT, interruption)
+        if interruption.signal is not None:
+            code = 128 + interruption.signal
+            _say_how_to_go_on()
+        return _conclude(code, measuring=interruption.signal is None)
+    except (KeyboardInterrupt, SystemExit):
+        sys.stderr.write(f"\nNo report: interrupted. {_how_to_report()}\n")
+        return 128 + (interruption.signal or signal.SIGINT)
+    finally:
+        SweepFolder.release()
 
 
 def _exit_code(main: Callable[[], object]) -> int:
+    asked = os.environ.get(FULL_ERROR) == "1"
     try:
-        main()
+        with _hydra_raises():
+            main()
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    except Exception:  # noqa: BLE001 - whatever HYDRA_FULL_ERROR lets through; the report comes first
-        traceback.print_exc()
+    except HydraException as error:
+        cause = error.__cause__
+        detail = f"\n{cause}" if isinstance(cause, OmegaConfBaseException) else ""
+        sys.stderr.write(f"{error}{detail}\n")
+        return 1
+    except Exception as error:  # noqa: BLE001 - a disk that is full when Hydra writes, or worse; the report comes first
+        if asked:
+            traceback.print_exc()
+        folder = SweepFolder.sweep or SweepFolder.run or Path.cwd()
+        sys.stderr.write(f"{describe_failure(error, folder)}\n")
         return 1
     return 0
 
 
-def note_job(sweep: Path, run: str, state: RunState, wanted: Mapping[str, Any]) -> None:
-    """Leave word of a job for the sweep's end; its run folder may belong to another run's record.
+@contextmanager
+def _hydra_raises() -> Iterator[None]:
+    """Hydra answers errors with a traceback, unless it is told to hand them on."""
+    before = os.environ.get(FULL_ERROR)
+    os.environ[FULL_ERROR] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[FULL_ERROR]
+        else:
+            os.environ[FULL_ERROR] = before
+
+
+def _conclude(code: int, *, measuring: bool) -> int:
+    """Measure and report on what a sweep finished; the exit code.
 
     Args:
-        sweep: The sweep folder.
-        run: Name of the job's run folder.
-        state: How the job stands.
-        wanted: What it asks of the explain stage; empty as long as it is not known.
+        code: The exit code so far.
+        measuring: False after an interruption: people want their report then, not further work.
     """
-    content = {"state": state, "updated": time.time(), "wanted": wanted}
-    write_json(sweep / JOBS / f"{run}.json", content)
+    sweep = SweepFolder.sweep
+    notes = [] if sweep is None else notes_since(sweep, SweepFolder.notes)
+    if sweep is None or not notes:
+        return code
+    for note in notes:
+        if note.state is None:
+            sys.stderr.write(f"The note of job {note.run} in {sweep} cannot be read.\n")
+    measured = _measure(sweep, notes) if measuring else 0
+    reported = _report(sweep)
+    finished = all(note.state is RunState.COMPLETED for note in notes)
+    return code or measured or int(not (finished and reported))
 
 
-def notes_since(sweep: Path, before: Mapping[str, bytes]) -> list[dict[str, Any]]:
-    """What the jobs of this command left word of; empty if Hydra refused before the first.
-
-    Args:
-        sweep: The sweep folder.
-        before: What lay there when the command began, by file name.
-    """
-    after = _read_notes(sweep)
-    return [json.loads(note) for name, note in after.items() if before.get(name) != note]
-
-
-def _read_notes(sweep: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted((sweep / JOBS).glob("*.json"))}
-
-
-def _measure(sweep: Path, notes: Sequence[Mapping[str, Any]]) -> int:
+def _measure(sweep: Path, notes: Sequence[Note]) -> int:
     """Take the measures that the jobs asked for; nothing is imported if they asked for none.
 
     Returns:
-        The exit code so far; whatever happens here, the report comes next.
+        The exit code so far; whatever fails here, the report comes next.
     """
-    wanted = [note["wanted"] for note in notes if note["wanted"].get("measures")]
+    wanted = [note.wanted for note in notes if note.wanted.get("measures")]
     if not wanted:
         return 0
     from rich.console import Console
@@ -183,7 +224,7 @@ def _measure(sweep: Path, notes: Sequence[Mapping[str, Any]]) -> int:
         _say_how_to_go_on()
         return stop.code if isinstance(stop, SystemExit) and isinstance(stop.code, int) else 130
     except Exception as error:  # noqa: BLE001 - the report of what was trained is worth more
-        sys.stderr.write(f"Nothing was measured: {error}\n")
+        sys.stderr.write(f"Nothing was measured: {describe_failure(error, sweep)}\n")
         return 1
 
 
@@ -203,9 +244,27 @@ def _report(sweep: Path) -> bool:
     except StudyError as error:
         console.print(f"No report: {error}", markup=False, highlight=False, soft_wrap=True)
         return False
+    except Exception as error:  # noqa: BLE001 - a full disk, or a mistake of ours: finished runs are whole all the same
+        _say_no_report(sweep, error)
+        return False
+    (sweep / REPORT_ERROR).unlink(missing_ok=True)
     print_study(study, console)
     mirror_study(study, sweep)
     return True
+
+
+def _say_no_report(sweep: Path, error: Exception) -> None:
+    """One line to people; where the error came from goes to a file."""
+    trace = "".join(traceback.format_exception(error))
+    try:
+        write_text(sweep / REPORT_ERROR, trace)
+        where = f"; see {sweep / REPORT_ERROR}"
+    except OSError:
+        where = ""
+    sys.stderr.write(
+        f"No report: {describe_failure(error, sweep).rstrip('.')}{where}. Finished runs are kept. "
+        f"{_how_to_report()}\n"
+    )
 
 
 def _say_how_to_go_on() -> None:
@@ -216,6 +275,10 @@ def _say_how_to_go_on() -> None:
     arguments = [word for word in sys.argv if not word.startswith(f"{key}=")]
     command = shlex.join(["python", *arguments, f"{key}={folder}"])
     sys.stderr.write(
-        f"\nInterrupted. Finished runs are kept. Go on: {command}\n"
-        f"Report of what is there: python -m auglens.study sweep={shlex.quote(str(folder))}\n"
+        f"\nInterrupted. Finished runs are kept. Go on: {command}\n{_how_to_report()}\n"
     )
+
+
+def _how_to_report() -> str:
+    folder = SweepFolder.sweep or SweepFolder.run
+    return f"Report of what is there: python -m auglens.study sweep={shlex.quote(str(folder))}"

@@ -5,8 +5,9 @@ import netrc
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -40,6 +41,10 @@ __all__ = [
 
 MODES = ("online", "offline", "disabled")
 DEFAULT_HOST = "https://api.wandb.ai"
+# How long W&B may keep a job waiting: to open a run, to end it, and for its process to say so.
+INIT_TIMEOUT_S = 60.0
+FINISH_TIMEOUT_S = 60.0
+GRACE_S = 15.0
 # W&B cuts longer tables off.
 MOST_ROWS = 10_000
 
@@ -78,19 +83,74 @@ def wandb_logger(
     Raises:
         ValueError: If ``mode`` is none W&B knows.
     """
-    import wandb
-
     # Lightning's own call of wandb.init passes an argument that W&B warns of.
     settings = wandb_settings(run, project=project, entity=entity, mode=mode, again=False)
+    opened = _open_somehow(run, {"config": dict(run.config), **settings})
+    return [] if opened is None else [MirrorLogger(opened)]
+
+
+def _open_somehow(run: TrackedRun, settings: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a wandb run
+    """Online if wanted and possible, else offline; None if W&B cannot be had at all."""
     try:
-        opened = wandb.init(config=dict(run.config), **settings)
-    except wandb.Error as error:
-        # W&B is a mirror: what it lacks must not cost the run.
-        log.warning("W&B does not answer (%s); %s stays offline.", error, run.name)
-        opened = wandb.init(config=dict(run.config), **{**settings, "mode": "offline"})
+        return _open(settings)
+    except Exception as error:  # noqa: BLE001 - W&B is a mirror: what it lacks must not cost the run
+        if settings["mode"] == "online":
+            log.warning("W&B does not answer (%s); %s stays offline.", error, run.name)
+            return _open_somehow(run, {**settings, "mode": "offline"})
+        log.warning("W&B cannot be used (%s); %s is in local files only.", error, run.name)
+        return None
+
+
+def _open(settings: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a wandb run
+    import wandb
+
+    opened = wandb.init(**settings)
     opened.define_metric("epoch")
     opened.define_metric("*", step_metric="epoch", step_sync=True)
-    return [WandbLogger(experiment=opened)]
+    return opened
+
+
+class MirrorLogger(WandbLogger):
+    """Lightning's logger, but for this: what W&B does not take is warned of once and costs nothing.
+
+    Args:
+        run: The open W&B run.
+    """
+
+    def __init__(self, run: Any) -> None:  # noqa: ANN401 - a wandb run
+        super().__init__(experiment=run)
+        self.lost = False
+
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """See :class:`WandbLogger`."""
+        self._unless_lost(lambda: super(MirrorLogger, self).log_metrics(metrics, step))
+
+    def log_hyperparams(self, params: Any) -> None:  # noqa: ANN401 - as Lightning's
+        """See :class:`WandbLogger`."""
+        self._unless_lost(lambda: super(MirrorLogger, self).log_hyperparams(params))
+
+    def log_image(
+        self,
+        key: str,
+        images: list[Any],
+        step: int | None = None,
+        **kwargs: Any,  # noqa: ANN401 - as Lightning's
+    ) -> None:
+        """See :class:`WandbLogger`."""
+        self._unless_lost(lambda: super(MirrorLogger, self).log_image(key, images, step, **kwargs))
+
+    def finalize(self, status: str) -> None:
+        """See :class:`WandbLogger`."""
+        self._unless_lost(lambda: super(MirrorLogger, self).finalize(status))
+
+    def _unless_lost(self, call: Callable[[], object]) -> None:
+        if self.lost:
+            return
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - whatever a broken connection raises
+            self.lost = True
+            log.warning("W&B is lost (%s); local files go on and are whole.", error)
 
 
 def wandb_settings(
@@ -118,7 +178,13 @@ def wandb_settings(
         "job_type": "train",
         "dir": str(run.folder),
         "resume": "allow",
-        "settings": wandb.Settings(silent=True, console="off", x_save_requirements=not again),
+        "settings": wandb.Settings(
+            silent=True,
+            console="off",
+            x_save_requirements=not again,
+            init_timeout=INIT_TIMEOUT_S,
+            finish_timeout=FINISH_TIMEOUT_S,
+        ),
     }
 
 
@@ -167,11 +233,10 @@ def mirror_study(study: "Study", sweep: Path) -> None:
     tracked = [folder for folder in run_folders(sweep) if _uses_wandb(folder)]
     if not tracked:
         return
-    import wandb
-
     try:
         _mirror(study, sweep, tracked)
-    except (wandb.Error, OSError, TypeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever W&B raises, the study is on disk
+        _drop_service()
         log.warning("W&B does not have the study (%s); it is whole on disk.", error)
 
 
@@ -234,10 +299,48 @@ def log_histogram(loggers: Sequence[Logger], key: str, values: Sequence[float]) 
 
 
 def finish(*, failed: bool) -> None:
-    """End the open W&B run, if any, so that the next job does not continue it."""
+    """End the open W&B run, if any, so that the next job does not continue it.
+
+    What W&B has not taken by then it loses: the time is bounded, and an error costs nothing.
+    """
     wandb = sys.modules.get("wandb")
     if wandb is not None and getattr(wandb, "run", None) is not None:
-        wandb.finish(exit_code=int(failed))
+        _finish_in_time(lambda: wandb.finish(exit_code=int(failed)))
+
+
+def _finish_in_time(finish: Callable[[], object]) -> None:
+    """Call ``finish``; if it fails or hangs, drop the W&B process, so that the next run has one."""
+    errors: list[Exception] = []
+
+    def call() -> None:
+        try:
+            finish()
+        except Exception as error:  # noqa: BLE001 - whatever a broken connection raises
+            errors.append(error)
+
+    # W&B's own limit is kept by its process, which may be what hangs.
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(FINISH_TIMEOUT_S + GRACE_S)
+    if not errors and not thread.is_alive():
+        return
+    reason = errors[0] if errors else f"no end after {FINISH_TIMEOUT_S + GRACE_S:.0f} s"
+    log.warning("W&B did not end its run (%s); local files are whole.", reason)
+    _drop_service()
+
+
+def _drop_service() -> None:
+    """End this process's W&B service, which no longer answers; the next run starts another."""
+    import psutil
+    import wandb
+
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            if child.name() == "wandb-core":
+                child.kill()
+    with suppress(Exception):
+        # Complains of the lost connection, and forgets it.
+        wandb.teardown()
 
 
 @contextmanager
@@ -248,7 +351,7 @@ def _opened(settings: Mapping[str, Any]) -> Iterator[Any]:
     try:
         yield run
     finally:
-        run.finish()
+        _finish_in_time(run.finish)
 
 
 def _similarity_summary(

@@ -1,20 +1,101 @@
-"""One process at a time for one identity of a sweep."""
+"""One command at a time for one folder, one process at a time for one identity of a sweep."""
 
-from contextlib import AbstractContextManager
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-__all__ = ["identity_lock"]
+from auglens.records.files import write_json
+from auglens.records.processes import this_process
+
+__all__ = ["FolderBusyError", "hold_folder", "identity_lock", "read_command"]
+
+LOCKS = ".locks"
+COMMAND = "command.json"
 
 
-def identity_lock(sweep: Path, identity: str) -> AbstractContextManager[object]:
+class FolderBusyError(ValueError):
+    """Another command writes to the folder."""
+
+
+@contextmanager
+def identity_lock(sweep: Path, identity: str, *, on_wait: Callable[[], object]) -> Iterator[None]:
     """A lock in a hidden folder of the sweep; waits while another process holds it.
 
     Args:
         sweep: The sweep folder.
         identity: Of the run.
+        on_wait: Called once if it has to wait.
     """
-    lock = sweep / ".locks" / f"{identity[:16]}.lock"
+    lock = _lock(sweep, identity[:16])
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        on_wait()
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def hold_folder(folder: Path, *, num_jobs: int | None) -> FileLock:
+    """Take a sweep folder, or a single run's, for this command; ends with the process at last.
+
+    Jobs in worker processes do not take it: it is their command's.
+
+    Args:
+        folder: Created if need be.
+        num_jobs: How many jobs the command has, for :func:`read_command`; None if not known.
+
+    Returns:
+        The lock, to be released when the command is over.
+
+    Raises:
+        FolderBusyError: If another command holds it; nothing is touched then.
+        OSError: If nothing can be written there.
+    """
+    lock = _lock(folder, "command")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise FolderBusyError(f"{folder} is being written by {_holder(folder)}") from error
+    since = datetime.now(UTC).isoformat(timespec="milliseconds")
+    try:
+        write_json(
+            folder / LOCKS / COMMAND, {**this_process(), "since": since, "num_jobs": num_jobs}
+        )
+    except OSError:
+        lock.release()
+        raise
+    return lock
+
+
+def read_command(folder: Path) -> Mapping[str, Any]:
+    """What the latest command left word of, as far as it can be read; values are not checked.
+
+    Returns:
+        ``host, pid, process_started``, ``since`` (ISO 8601) and ``num_jobs``; empty if unreadable.
+    """
+    try:
+        content = json.loads((folder / LOCKS / COMMAND).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _holder(folder: Path) -> str:
+    command = read_command(folder)
+    if not command:
+        return "another process"
+    return f"process {command['pid']} on {command['host']} since {command['since']}"
+
+
+def _lock(folder: Path, name: str) -> FileLock:
+    lock = folder / LOCKS / f"{name}.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     return FileLock(lock)

@@ -1,9 +1,7 @@
 """The folder of one run: its record, its status, its maps. Reads back only what it can check."""
 
 import json
-import os
 import re
-import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 
 from auglens.records.files import read_arrays, write_arrays, write_json
 from auglens.records.identity import digest, effective_strength, group_inputs
+from auglens.records.processes import this_process
 
 __all__ = [
     "Probe",
@@ -209,7 +208,7 @@ def run_folders(sweep: Path) -> list[Path]:
 def write_status(folder: Path, state: RunState, **details: str | None) -> None:
     """Write ``status.json``: the state, who runs it, when, and ``details`` such as the phase."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    content = {"state": state, "pid": os.getpid(), "host": socket.gethostname(), "started": now}
+    content = {"state": state, **this_process(), "started": now}
     if state is not RunState.RUNNING:
         # How far it came, and what it would have been, outlives its end.
         before = read_status(folder)

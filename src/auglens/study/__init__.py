@@ -29,6 +29,7 @@ class Study:
         table1: Accuracies, one row a comparison group and condition.
         metrics: Every measure of the maps, one row a group, method, condition and measure.
         failed: Names of the runs without a valid record.
+        missing: Of each sweep whose latest command runs or was cut short, how far it came.
         similarity: Mean of every similarity to the baseline, by run folder and method; only runs
             with a reference.
     """
@@ -39,6 +40,7 @@ class Study:
     table1: pd.DataFrame
     metrics: pd.DataFrame
     failed: list[str]
+    missing: list[str]
     similarity: dict[Path, dict[str, dict[str, float]]]
 
     def figures(self, number: int) -> list[Path]:

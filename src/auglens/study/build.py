@@ -92,6 +92,7 @@ def _written(findings: Findings, loaded: Loaded, comparison: Comparison, out: Pa
         table1=findings.tables["table1"],
         metrics=findings.tables["metrics"],
         failed=[entry.name for entry in loaded.unfinished],
+        missing=list(loaded.missing),
         similarity=similarity_means(loaded.results, comparison.frame),
     )
 
@@ -153,6 +154,7 @@ def _absences(
 ) -> dict[str, list[str]]:
     """What the report lacks, by topic; topics without a line are left out."""
     topics = {
+        "Jobs of the latest command": list(loaded.missing),
         "Runs that did not finish": [
             f"{entry.name}: {entry.status}, {entry.error}" for entry in loaded.unfinished
         ],

@@ -21,6 +21,8 @@ def print_study(study: Study, console: Console) -> None:
         console.print(_accuracy_table(rows))
     for name in study.failed:
         console.print(Text(f"not finished: {name}"), soft_wrap=True)
+    for line in study.missing:
+        console.print(Text(line), soft_wrap=True)
     console.print(Text(f"Report: {study.report}"), soft_wrap=True)
 
 

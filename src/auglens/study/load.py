@@ -1,10 +1,12 @@
 """Finds the runs of sweeps, finished and not. Reads records and statuses; concludes nothing."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from auglens.records.jobs import what_is_missing
+from auglens.records.processes import is_running
 from auglens.records.run import (
     RecordError,
     RunRecord,
@@ -71,10 +73,12 @@ class Loaded:
     Attributes:
         entries: One an identity, and every unfinished folder.
         repeated: Names of folders left out because another one holds the same identity complete.
+        missing: Of each sweep whose latest command runs or was cut short, how far it came.
     """
 
     entries: tuple[Run | Unfinished, ...]
     repeated: tuple[str, ...]
+    missing: tuple[str, ...] = ()
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -109,12 +113,15 @@ def load_sweeps(sweeps: Sequence[Path]) -> Loaded:
     runs = [entry for entry in found if isinstance(entry, Run)]
     for run in sorted(runs, key=lambda run: run.borrowed):
         chosen.setdefault(run.record.identity, run)
+    missing = _missing(sweeps)
     if not chosen:
         looked = ", ".join(str(sweep) for sweep in sweeps)
-        raise StudyError(f"No complete run in {looked} ({len(found)} run folders, none finished).")
+        detail = "; ".join([f"{len(found)} run folders, none finished", *missing])
+        raise StudyError(f"No complete run in {looked} ({detail}).")
     kept = [entry for entry in found if _is_kept(entry, chosen)]
     names = {entry.name for entry in kept}
-    return Loaded(tuple(kept), tuple(entry.name for entry in found if entry.name not in names))
+    repeated = tuple(entry.name for entry in found if entry.name not in names)
+    return Loaded(tuple(kept), repeated, tuple(missing))
 
 
 def newest_sweep(multirun: Path) -> Path:
@@ -127,6 +134,11 @@ def newest_sweep(multirun: Path) -> Path:
     if not sweeps:
         raise StudyError(f"There is no sweep in {multirun}.")
     return sweeps[-1]
+
+
+def _missing(sweeps: Sequence[Path]) -> list[str]:
+    said = {sweep: what_is_missing(sweep) for sweep in dict.fromkeys(sweeps)}
+    return [f"{sweep.resolve().name}: {line}" for sweep, line in said.items() if line]
 
 
 def _is_kept(entry: Run | Unfinished, chosen: dict[str, Run]) -> bool:
@@ -165,7 +177,20 @@ def _read(name: str, folder: Path) -> Run | Unfinished:
     if state == RunState.COMPLETED or (folder / "record.json").exists():
         state = DAMAGED
     reason = damage if state == DAMAGED else str(status.get("error") or "no error was written down")
+    if state == RunState.RUNNING:
+        state, reason = _seen(status)
     return Unfinished(name, folder, state, reason, identity)
+
+
+def _seen(status: Mapping[str, object]) -> tuple[str, str]:
+    """State and reason of a run that says it is running."""
+    running = is_running(status)
+    if running is False:
+        return RunState.INTERRUPTED, "its process is gone"
+    where = f"process {status.get('pid')} on {status.get('host')}"
+    if running is None:
+        return RunState.RUNNING, f"{where}, which cannot be seen from here"
+    return RunState.RUNNING, f"{where} is at it"
 
 
 def _follow(name: str, folder: Path, original: str, identity: str | None) -> Run | Unfinished:
