@@ -33,6 +33,7 @@ COMPOSITION = {
     "tracking",
     "training",
     "trust",
+    "wandb_service",
 }
 STUDY_MAY_USE = (
     "auglens.metrics",
@@ -53,7 +54,7 @@ ONE_HOME = {
         "study/rebuilding",
         "sweep",
     ),
-    "wandb": "tracking",
+    "wandb": ("tracking", "wandb_service"),
     "mlxtend": "datasets",
     "pandas": "study",
     "pytorch_lightning": (

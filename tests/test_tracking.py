@@ -2,25 +2,31 @@ import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import wandb
 
-from auglens import tracking
+from auglens import tracking, wandb_service
+from auglens.records.run import read_status, run_folders
 from auglens.study import build_study
 from auglens.study.load import StudyError
 from auglens.tracking import (
     TrackedRun,
+    log_images,
+    log_metrics,
     mirror_study,
     resolve_mode,
     run_name,
     sweep_name,
     wandb_logger,
 )
-from tests.conftest import REPOSITORY, Sweep
+from tests.conftest import REPOSITORY, SMALL, Cli, Sweep
 from tests.study.conftest import MEASURING
 from tests.study.generated_sweep import make_config, write_run
 
@@ -232,3 +238,131 @@ def _dotted(content: dict[str, Any]) -> set[str]:
     nested = {f"{key}.{name}" for key, value in inner.items() for name in value}
     # Media and tables are records of their own, of a certain type.
     return {key.removesuffix("._type") for key in (*content, *nested)}
+
+
+class TestLostService:
+    """W&B's own process is killed, hangs, or W&B raises: local files are whole, one line says so."""
+
+    @pytest.fixture
+    def run(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrackedRun:
+        monkeypatch.setenv("WANDB_DATA_DIR", str(tmp_path / "data"))
+        config = {"augment": {"name": "none", "strength": 1}, "seed": 0}
+        return TrackedRun(name="n", folder=tmp_path, sweep="s", identity="i", config=config)
+
+    def services(self) -> list[psutil.Process]:
+        found = psutil.Process().children()
+        return [
+            one
+            for one in found
+            if one.name() == "wandb-core" and one.status() != psutil.STATUS_ZOMBIE
+        ]
+
+    def open(self, run: TrackedRun) -> list[Any]:
+        return list(wandb_logger(run, project="p", entity=None, mode="offline"))
+
+    def test_killed_it_is_warned_of_once_and_the_next_run_has_another(
+        self, run: TrackedRun, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        loggers = self.open(run)
+        for service in self.services():
+            service.kill()
+            service.wait()
+        for epoch in range(3):
+            log_metrics(loggers, {"epoch": epoch})
+        log_images(loggers, "maps", [np.zeros((4, 4, 3))], ["a"])
+        wandb_service.finish(failed=False)
+        (warning,) = caplog.records
+        assert warning.message.startswith("W&B is lost (")
+        assert "local files go on and are whole" in warning.message
+        log_metrics(self.open(run), {"epoch": 1})
+        wandb_service.finish(failed=False)
+        assert len(caplog.records) == 1
+
+    def test_hanging_it_is_given_up_in_bounded_time(
+        self,
+        run: TrackedRun,
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(wandb_service, "FINISH_TIMEOUT_S", 0.5)
+        monkeypatch.setattr(wandb_service, "GRACE_S", 0.5)
+        self.open(run)
+        for service in self.services():
+            service.suspend()
+        started = time.monotonic()
+        wandb_service.finish(failed=False)
+        assert time.monotonic() - started < 10
+        (warning,) = caplog.records
+        assert "W&B did not end its run (no answer for 1 s)" in warning.message
+        assert not self.services()
+
+    @pytest.mark.parametrize(
+        "error", [RuntimeError("odd"), ConnectionResetError("gone"), wandb.Error("no")], ids=repr
+    )
+    def test_a_run_that_cannot_be_opened_leaves_the_job_without_a_mirror(
+        self,
+        run: TrackedRun,
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
+        error: Exception,
+    ) -> None:
+        def init(**settings: object) -> None:
+            del settings
+            raise error
+
+        monkeypatch.setattr(wandb, "init", init)
+        assert self.open(run) == []
+        (warning,) = caplog.records
+        assert warning.message == f"W&B cannot be used ({error}); n is in local files only."
+
+    def test_an_init_that_hangs_is_given_up(
+        self,
+        run: TrackedRun,
+        caplog: pytest.LogCaptureFixture,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(wandb_service, "INIT_TIMEOUT_S", 0.1)
+        monkeypatch.setattr(wandb_service, "GRACE_S", 0.1)
+        monkeypatch.setattr(wandb, "init", lambda **_: time.sleep(5))
+        assert self.open(run) == []
+        assert "no answer for 0 s" in caplog.text
+
+    def test_a_finish_that_raises_is_warned_of(
+        self, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def failing(**settings: object) -> None:
+            raise RuntimeError(f"exit code {settings['exit_code']}")
+
+        monkeypatch.setattr(wandb, "run", _OpenRun())
+        monkeypatch.setattr(wandb, "finish", failing)
+        wandb_service.finish(failed=True)
+        assert "W&B did not end its run (exit code 1)" in caplog.text
+
+
+@pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
+def test_a_sweep_whose_service_is_killed_completes(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from auglens.callbacks import History
+
+    folder = tmp_path / "day" / "time"
+    killed: list[int] = []
+    begin = History.on_train_epoch_start
+
+    def kill_first(self: History, *arguments: Any) -> None:  # noqa: ANN401
+        begin(self, *arguments)
+        if self.rows and not killed:
+            for child in psutil.Process().children():
+                if child.name() == "wandb-core":
+                    child.kill()
+                    killed.append(child.wait() or child.pid)
+
+    monkeypatch.setattr(History, "on_train_epoch_start", kill_first)
+    arguments = ("augment=none,crop", "logger.mode=offline", f"hydra.sweep.dir={folder}")
+    assert cli("-m", *arguments, "figures=false", *SMALL) == 0
+    assert killed
+    assert capfd.readouterr().err.count("W&B is lost") == 1
+    first, second = run_folders(folder)
+    assert [read_status(one)["state"] for one in (first, second)] == ["COMPLETED"] * 2
+    assert len(pd.read_csv(first / "history.csv")) == 2
+    assert "test_accuracy" in logged(second)

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.text import Text
 
-from auglens import tracking
+from auglens import tracking, wandb_service
 from auglens.components import Components, build_components, build_network
 from auglens.explainer import check_probe, checkpoint_name, load_weights
 from auglens.failures import describe_failure, is_disk_full
@@ -108,7 +108,7 @@ def run_job(cfg: DictConfig) -> float:
             # A disk that takes no more was said above.
             with suppress(OSError):
                 note_job(sweep, folder.name, state, wanted)
-        tracking.finish(failed=state is not RunState.COMPLETED)
+        wandb_service.finish(failed=state is not RunState.COMPLETED)
         _say_progress(console, state)
         # Trainer and module refer to each other, so a job's images would stay for several jobs.
         gc.collect()

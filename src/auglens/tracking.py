@@ -4,10 +4,7 @@ import logging
 import netrc
 import os
 import re
-import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +17,7 @@ from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 
 from auglens.records.identity import digest
 from auglens.records.run import RecordError, read_record, run_folders
+from auglens.wandb_service import FINISH_TIMEOUT_S, INIT_TIMEOUT_S, drop_service, open_run, opened
 
 if TYPE_CHECKING:
     from auglens.study import Study
@@ -27,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = [
     "TrackedRun",
     "csv_logger",
-    "finish",
     "log_histogram",
     "log_images",
     "log_metrics",
@@ -41,10 +38,6 @@ __all__ = [
 
 MODES = ("online", "offline", "disabled")
 DEFAULT_HOST = "https://api.wandb.ai"
-# How long W&B may keep a job waiting: to open a run, to end it, and for its process to say so.
-INIT_TIMEOUT_S = 60.0
-FINISH_TIMEOUT_S = 60.0
-GRACE_S = 15.0
 # W&B cuts longer tables off.
 MOST_ROWS = 10_000
 
@@ -85,29 +78,29 @@ def wandb_logger(
     """
     # Lightning's own call of wandb.init passes an argument that W&B warns of.
     settings = wandb_settings(run, project=project, entity=entity, mode=mode, again=False)
-    opened = _open_somehow(run, {"config": dict(run.config), **settings})
-    return [] if opened is None else [MirrorLogger(opened)]
+    mirror = _open_somehow(run, {"config": dict(run.config), **settings})
+    return [] if mirror is None else [MirrorLogger(mirror)]
 
 
 def _open_somehow(run: TrackedRun, settings: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a wandb run
     """Online if wanted and possible, else offline; None if W&B cannot be had at all."""
-    try:
-        return _open(settings)
-    except Exception as error:  # noqa: BLE001 - W&B is a mirror: what it lacks must not cost the run
-        if settings["mode"] == "online":
-            log.warning("W&B does not answer (%s); %s stays offline.", error, run.name)
-            return _open_somehow(run, {**settings, "mode": "offline"})
-        log.warning("W&B cannot be used (%s); %s is in local files only.", error, run.name)
-        return None
+    for mode in (settings["mode"], "offline"):
+        try:
+            return _open({**settings, "mode": mode})
+        except Exception as error:  # noqa: BLE001 - W&B is a mirror: what it lacks must not cost the run
+            reason = error
+            drop_service()
+        if mode == "online":
+            log.warning("W&B does not answer (%s); %s stays offline.", reason, run.name)
+    log.warning("W&B cannot be used (%s); %s is in local files only.", reason, run.name)
+    return None
 
 
 def _open(settings: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a wandb run
-    import wandb
-
-    opened = wandb.init(**settings)
-    opened.define_metric("epoch")
-    opened.define_metric("*", step_metric="epoch", step_sync=True)
-    return opened
+    mirror = open_run(settings)
+    mirror.define_metric("epoch")
+    mirror.define_metric("*", step_metric="epoch", step_sync=True)
+    return mirror
 
 
 class MirrorLogger(WandbLogger):
@@ -139,10 +132,6 @@ class MirrorLogger(WandbLogger):
         """See :class:`WandbLogger`."""
         self._unless_lost(lambda: super(MirrorLogger, self).log_image(key, images, step, **kwargs))
 
-    def finalize(self, status: str) -> None:
-        """See :class:`WandbLogger`."""
-        self._unless_lost(lambda: super(MirrorLogger, self).finalize(status))
-
     def _unless_lost(self, call: Callable[[], object]) -> None:
         if self.lost:
             return
@@ -150,6 +139,7 @@ class MirrorLogger(WandbLogger):
             call()
         except Exception as error:  # noqa: BLE001 - whatever a broken connection raises
             self.lost = True
+            drop_service()
             log.warning("W&B is lost (%s); local files go on and are whole.", error)
 
 
@@ -236,7 +226,7 @@ def mirror_study(study: "Study", sweep: Path) -> None:
     try:
         _mirror(study, sweep, tracked)
     except Exception as error:  # noqa: BLE001 - whatever W&B raises, the study is on disk
-        _drop_service()
+        drop_service()
         log.warning("W&B does not have the study (%s); it is whole on disk.", error)
 
 
@@ -244,7 +234,7 @@ def _mirror(study: "Study", sweep: Path, tracked: Sequence[Path]) -> None:
     for folder in tracked:
         similarity = study.similarity.get(folder)
         if similarity:
-            with _opened(_settings_of(folder, sweep)) as run:
+            with opened(_settings_of(folder, sweep)) as run:
                 methods = read_record(folder).config["saliency"]["methods"]
                 run.summary.update(_similarity_summary(similarity, list(methods)))
     settings = _settings_of(tracked[0], sweep)
@@ -255,7 +245,7 @@ def _mirror(study: "Study", sweep: Path, tracked: Sequence[Path]) -> None:
         "job_type": "study",
         "dir": str(sweep),
     }
-    with _opened(settings) as run:
+    with opened(settings) as run:
         _log_study(run, study)
 
 
@@ -296,62 +286,6 @@ def log_histogram(loggers: Sequence[Logger], key: str, values: Sequence[float]) 
 
             finite = [value for value in values if np.isfinite(value)]
             logger.log_metrics({key: wandb.Histogram(finite)})  # type: ignore[dict-item]
-
-
-def finish(*, failed: bool) -> None:
-    """End the open W&B run, if any, so that the next job does not continue it.
-
-    What W&B has not taken by then it loses: the time is bounded, and an error costs nothing.
-    """
-    wandb = sys.modules.get("wandb")
-    if wandb is not None and getattr(wandb, "run", None) is not None:
-        _finish_in_time(lambda: wandb.finish(exit_code=int(failed)))
-
-
-def _finish_in_time(finish: Callable[[], object]) -> None:
-    """Call ``finish``; if it fails or hangs, drop the W&B process, so that the next run has one."""
-    errors: list[Exception] = []
-
-    def call() -> None:
-        try:
-            finish()
-        except Exception as error:  # noqa: BLE001 - whatever a broken connection raises
-            errors.append(error)
-
-    # W&B's own limit is kept by its process, which may be what hangs.
-    thread = threading.Thread(target=call, daemon=True)
-    thread.start()
-    thread.join(FINISH_TIMEOUT_S + GRACE_S)
-    if not errors and not thread.is_alive():
-        return
-    reason = errors[0] if errors else f"no end after {FINISH_TIMEOUT_S + GRACE_S:.0f} s"
-    log.warning("W&B did not end its run (%s); local files are whole.", reason)
-    _drop_service()
-
-
-def _drop_service() -> None:
-    """End this process's W&B service, which no longer answers; the next run starts another."""
-    import psutil
-    import wandb
-
-    for child in psutil.Process().children():
-        with suppress(psutil.Error):
-            if child.name() == "wandb-core":
-                child.kill()
-    with suppress(Exception):
-        # Complains of the lost connection, and forgets it.
-        wandb.teardown()
-
-
-@contextmanager
-def _opened(settings: Mapping[str, Any]) -> Iterator[Any]:
-    import wandb
-
-    run = wandb.init(**settings)
-    try:
-        yield run
-    finally:
-        _finish_in_time(run.finish)
 
 
 def _similarity_summary(

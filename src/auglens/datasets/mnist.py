@@ -1,5 +1,7 @@
 """Official MNIST through torchvision: its files, its mirrors, its checksums."""
 
+import gzip
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -11,7 +13,19 @@ from filelock import FileLock
 from auglens.datasets.spec import ImageDataset, ImageSpec, Split
 from auglens.datasets.splits import split_rng, stratified_parts
 
-__all__ = ["load_mnist"]
+__all__ = ["DamagedFileError", "load_mnist"]
+
+# MD5 of the official files, unpacked; torchvision has those of the packed ones.
+UNPACKED = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+
+
+class DamagedFileError(ValueError):
+    """A file of a data set is not what it should be."""
 
 
 def load_mnist(
@@ -42,6 +56,7 @@ def load_mnist(
 
     Raises:
         FileNotFoundError: If files are missing and no mirror answers.
+        DamagedFileError: If a file is not the official one, and not packed beside it either.
     """
     _fetch(data_dir)
     train, test = (_read(data_dir, train=part) for part in (True, False))
@@ -61,32 +76,75 @@ def _read(data_dir: Path, *, train: bool) -> Split:
 
 
 def _fetch(data_dir: Path) -> None:
-    """Make sure that the four unpacked files lie in ``data_dir/MNIST/raw``."""
-    from torchvision.datasets import MNIST
-
+    """Make sure that the four unpacked files lie whole in ``data_dir/MNIST/raw``."""
     raw = data_dir / "MNIST" / "raw"
-    unpacked = [raw / Path(name).stem for name, _ in MNIST.resources]
-    if all(path.exists() for path in unpacked):
+    if not _unusable(raw):
         return
     data_dir.mkdir(parents=True, exist_ok=True)
-    with (
-        FileLock(data_dir / "MNIST.lock"),
-        tempfile.TemporaryDirectory(dir=data_dir, prefix="MNIST-unfinished-") as unfinished,
-    ):
-        if all(path.exists() for path in unpacked):
-            return
-        staging = Path(unfinished) / "MNIST" / "raw"
-        staging.mkdir(parents=True)
-        for packed, _ in MNIST.resources:
-            if (raw / packed).exists():
-                shutil.copy(raw / packed, staging)
-        try:
-            MNIST(unfinished, download=True)
-        except (RuntimeError, OSError) as error:
-            raise FileNotFoundError(_instructions(raw, MNIST.resources)) from error
-        raw.mkdir(parents=True, exist_ok=True)
-        for path in staging.iterdir():
-            path.replace(raw / path.name)
+    # Other processes may need them too: the first makes them, the others wait and look again.
+    with FileLock(data_dir / "MNIST.lock"):
+        unusable = _unusable(raw)
+        with tempfile.TemporaryDirectory(dir=data_dir, prefix="MNIST-unfinished-") as unfinished:
+            missing = [name for name in unusable if not _unpacked(raw, name, Path(unfinished))]
+            damaged = [name for name in missing if (raw / name).exists()]
+            if damaged:
+                raise DamagedFileError("\n".join(_damage(raw / name) for name in damaged))
+            if missing:
+                _download(raw, Path(unfinished))
+
+
+def _unusable(raw: Path) -> list[str]:
+    """Names of the files that are absent or damaged; takes a tenth of a second if none is."""
+    wanted = UNPACKED.items()
+    return [name for name, md5 in wanted if not (raw / name).exists() or _md5(raw / name) != md5]
+
+
+def _unpacked(raw: Path, name: str, unfinished: Path) -> bool:
+    """Unpack a file that lies packed in the folder; False if it does not, or not whole."""
+    packed = raw / f"{name}.gz"
+    if not packed.exists() or _md5(packed) != _packed_md5(name):
+        return False
+    with gzip.open(packed) as source, (unfinished / name).open("wb") as target:
+        shutil.copyfileobj(source, target)
+    (unfinished / name).replace(raw / name)
+    return True
+
+
+def _download(raw: Path, unfinished: Path) -> None:
+    from torchvision.datasets import MNIST
+
+    staging = unfinished / "MNIST" / "raw"
+    staging.mkdir(parents=True)
+    for name in UNPACKED:
+        packed = raw / f"{name}.gz"
+        if packed.exists() and _md5(packed) == _packed_md5(name):
+            shutil.copy(packed, staging)
+    try:
+        MNIST(unfinished, download=True)
+    except (RuntimeError, OSError) as error:
+        raise FileNotFoundError(_instructions(raw, MNIST.resources)) from error
+    raw.mkdir(parents=True, exist_ok=True)
+    for path in staging.iterdir():
+        path.replace(raw / path.name)
+
+
+def _packed_md5(name: str) -> str:
+    from torchvision.datasets import MNIST
+
+    return str(dict(MNIST.resources)[f"{name}.gz"])
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()
+
+
+def _damage(path: Path) -> str:
+    return (
+        f"{path} is damaged: {path.stat().st_size} bytes with MD5 {_md5(path)}, expected MD5 "
+        f"{UNPACKED[path.name]}. Delete it, and the next run fetches it again; or put the official "
+        f"{path.name}.gz (MD5 {_packed_md5(path.name)}) beside it."
+    )
 
 
 def _instructions(raw: Path, resources: Sequence[tuple[str, str]]) -> str:

@@ -1,6 +1,7 @@
 """One command at a time for one folder, one process at a time for one identity of a sweep."""
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,12 +11,13 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from auglens.records.files import write_json
-from auglens.records.processes import this_process
+from auglens.records.processes import is_running, this_process
 
 __all__ = ["FolderBusyError", "hold_folder", "identity_lock", "read_command"]
 
 LOCKS = ".locks"
 COMMAND = "command.json"
+WORD_S = 2.0
 
 
 class FolderBusyError(ValueError):
@@ -89,10 +91,16 @@ def read_command(folder: Path) -> Mapping[str, Any]:
 
 
 def _holder(folder: Path) -> str:
-    command = read_command(folder)
-    if not command:
-        return "another process"
-    return f"process {command['pid']} on {command['host']} since {command['since']}"
+    """Who holds the folder; one that took it just now may not have left word yet."""
+    deadline = time.monotonic() + WORD_S
+    while True:
+        command = read_command(folder)
+        if command and is_running(command) is not False:
+            who = f"process {command.get('pid')} on {command.get('host')}"
+            return f"{who} since {command.get('since')}"
+        if time.monotonic() > deadline:
+            return "another process"
+        time.sleep(0.02)
 
 
 def _lock(folder: Path, name: str) -> FileLock:
