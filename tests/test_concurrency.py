@@ -16,14 +16,18 @@ from typing import Any
 import pandas as pd
 import psutil
 import pytest
+from rich.console import Console
 
 from auglens.records.files import write_json
 from auglens.records.jobs import note_job, notes_since, what_is_missing
 from auglens.records.locks import FolderBusyError, hold_folder, identity_lock, read_command
 from auglens.records.processes import is_running, this_process
 from auglens.records.run import RunState, read_status, run_folders, write_status
+from auglens.study import build_study
+from auglens.study.console import print_study
 from auglens.study.load import Unfinished, load_sweeps
 from tests.conftest import REPOSITORY, SMALL, Cli
+from tests.study.conftest import MEASURING
 from tests.study.generated_sweep import make_config, write_run
 
 # https://github.com/Lightning-AI/pytorch-lightning/issues/21326
@@ -253,14 +257,16 @@ def test_the_study_of_a_running_sweep_says_what_is_missing(
 ) -> None:
     """While the second of three jobs trains, a study from files is built beside it."""
     from auglens import job
-    from auglens.study.__main__ import main as study
+    from auglens.training import train
 
-    folder, train = tmp_path / "day" / "time", job.train
+    folder = tmp_path / "day" / "time"
     seen: list[str] = []
 
     def train_and_look(run: Any, into: Path, *others: Any) -> Any:  # noqa: ANN401
         if into.name.startswith("1-"):
-            assert study([f"sweep={folder}", f"out={tmp_path / 'beside'}"]) == 0
+            study = build_study([folder], out=tmp_path / "beside", **MEASURING)
+            capsys.readouterr()
+            print_study(study, Console(width=200))
             seen.append(capsys.readouterr().out)
         return train(run, into, *others)
 

@@ -36,7 +36,13 @@ class Full(io.BytesIO):
 
 
 def test_a_full_disk_behind_what_numpy_and_torch_raise() -> None:
-    for save in (lambda: np.savez(Full(), a=np.ones(9)), lambda: torch.save({"a": 1}, Full())):
+    def save_arrays() -> None:
+        np.savez(Full(), a=np.ones(9))
+
+    def save_weights() -> None:
+        torch.save({"a": 1}, Full())
+
+    for save in (save_arrays, save_weights):
         with pytest.raises((OSError, RuntimeError, ValueError)) as caught:
             save()
         assert is_disk_full(caught.value), repr(caught.value)

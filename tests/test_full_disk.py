@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,7 @@ def assert_same(sweep: Path, expected: Path) -> None:
 def filled_before(
     monkeypatch: pytest.MonkeyPatch,
     disk: Disk,
-    module: Any,
+    module: ModuleType,
     name: str,
     *,
     at: str,

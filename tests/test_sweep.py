@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from auglens.models.cnn2 import Cnn2
 from auglens.models.normalized import NormalizedNetwork
 from auglens.records.files import read_arrays
 from auglens.records.run import read_map, read_probe, read_record, read_status, run_folders
+from auglens.training import train
 from tests.conftest import REPOSITORY, SMALL, Cli, Sweep
 
 # https://github.com/Lightning-AI/pytorch-lightning/issues/21326
@@ -377,7 +379,7 @@ def _stamps(sweep: Path, name: str) -> dict[str, int]:
 class TestFailure:
     def test_a_job_leaves_no_images_behind(self, cli: Cli, tmp_path: Path) -> None:
         cli("augment=crop", f"hydra.run.dir={tmp_path}", *SMALL, *QUIET)
-        kept = [one for one in gc.get_objects() if isinstance(one, (ImageDataModule, Trainer))]
+        kept = [one for one in gc.get_objects() if type(one) in (ImageDataModule, Trainer)]
         assert not kept
 
     def test_an_empty_data_folder_is_named(self, cli: Cli, tmp_path: Path) -> None:
@@ -409,18 +411,120 @@ class TestFailure:
         assert runs["status"].tolist() == ["COMPLETED", "FAILED", "COMPLETED"]
         assert failed.name in (folder / "report" / "report.html").read_text()
 
-    def test_fail_fast_ends_the_sweep_and_still_reports(self, cli: Cli, tmp_path: Path) -> None:
+    def test_fail_fast_ends_the_sweep_and_still_reports(
+        self, cli: Cli, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         folder = tmp_path / "day" / "time"
         small = [word for word in SMALL if "train_size" not in word]
         arguments = ("data.train_size=20,15,30", "fail_fast=true", f"hydra.sweep.dir={folder}")
         assert cli("-m", "augment=none", *arguments, *small, *QUIET) == 1
         assert list(states(folder).values()) == ["COMPLETED", "FAILED"]
+        assert not (folder / "2-none-s1-seed0").exists()
         assert (folder / "report" / "report.html").exists()
+        assert runs_csv(folder)["status"].tolist() == ["COMPLETED", "FAILED"]
+        assert "1 of 3 jobs finished, 1 failed, 1 not started" in capsys.readouterr().out
 
-    def test_a_single_run_that_fails_raises(self, cli: Cli, tmp_path: Path) -> None:
+    def test_a_single_run_that_fails_says_so_in_one_line(
+        self, cli: Cli, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
         folder = tmp_path / "run"
         assert cli(f"hydra.run.dir={folder}", "data.train_size=15", *QUIET) == 1
         assert read_status(folder)["state"] == "FAILED"
+        said = capfd.readouterr()
+        assert said.err == ""
+        (line,) = said.out.splitlines()
+        assert line.startswith("FAILED  run: ValueError: data.train_size=15 is not possible")
+        assert "Traceback" in (folder / "train.log").read_text()
+
+    def test_out_of_memory_costs_one_job_and_says_what_helps(
+        self,
+        cli: Cli,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capfd: pytest.CaptureFixture[str],
+    ) -> None:
+        folder = tmp_path / "day" / "time"
+
+        def starved(run: Any, into: Path, *others: Any) -> Any:  # noqa: ANN401
+            if into.name.startswith("0-"):
+                torch.empty(2**60)
+            return train(run, into, *others)
+
+        monkeypatch.setattr("auglens.job.train", starved)
+        assert cli("-m", "augment=crop,none", f"hydra.sweep.dir={folder}", *SMALL, *QUIET) == 1
+        assert list(states(folder).values()) == ["FAILED", "COMPLETED"]
+        reason = "out of memory: use a smaller data.batch_size or data.eval_batch_size"
+        assert read_status(folder / "0-crop-s1-seed0")["error"].startswith(reason)
+        said = capfd.readouterr()
+        assert reason in said.out
+        assert "Traceback" not in said.out + said.err
+
+    def test_a_report_that_fails_is_one_line_and_a_file(
+        self,
+        cli: Cli,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capfd: pytest.CaptureFixture[str],
+    ) -> None:
+        folder = tmp_path / "day" / "time"
+        arguments = ("-m", "augment=none", f"hydra.sweep.dir={folder}", *SMALL, *QUIET)
+
+        def mistaken(*given: Any, **settings: Any) -> None:  # noqa: ANN401
+            raise KeyError(f"{len(given)} {len(settings)}")
+
+        with monkeypatch.context() as patch:
+            patch.setattr("auglens.study.build.build", mistaken)
+            assert cli(*arguments) == 1
+        (line,) = capfd.readouterr().err.splitlines()
+        trace = folder / "report-error.txt"
+        assert line.startswith(f"No report: KeyError: '1 3'; see {trace}. Finished runs are kept.")
+        assert "in mistaken" in trace.read_text()
+        assert cli(*arguments) == 0
+        assert not trace.exists()
+
+    @pytest.mark.parametrize(
+        ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["int", "term"]
+    )
+    def test_an_interrupt_during_the_report_is_one_line(
+        self,
+        cli: Cli,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capfd: pytest.CaptureFixture[str],
+        number: signal.Signals,
+        code: int,
+    ) -> None:
+        folder = tmp_path / "day" / "time"
+
+        def interrupted(*given: Any, **settings: Any) -> None:  # noqa: ANN401
+            os.kill(os.getpid(), number)
+            time.sleep(5)
+            pytest.fail(f"not interrupted: {given} {settings}")
+
+        monkeypatch.setattr("auglens.study.build.build", interrupted)
+        assert cli("-m", "augment=none", f"hydra.sweep.dir={folder}", *SMALL, *QUIET) == code
+        (line,) = capfd.readouterr().err.strip().splitlines()
+        assert line.startswith("No report: interrupted. Report of what is there: python -m")
+        assert list(states(folder).values()) == ["COMPLETED"]
+
+    def test_a_note_that_cannot_be_read_is_said(
+        self,
+        cli: Cli,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capfd: pytest.CaptureFixture[str],
+    ) -> None:
+        folder = tmp_path / "day" / "time"
+
+        def damage(run: Any, into: Path, *others: Any) -> Any:  # noqa: ANN401
+            (folder / ".jobs" / "stray.json").write_bytes(b"{")
+            return train(run, into, *others)
+
+        monkeypatch.setattr("auglens.job.train", damage)
+        assert cli("-m", "augment=none", f"hydra.sweep.dir={folder}", *SMALL, *QUIET) == 1
+        expected = f"The note of job stray in {folder} cannot be read.\n"
+        assert capfd.readouterr().err == expected
+        assert (folder / "report" / "report.html").exists()
 
     def test_an_unknown_option_is_hydras_to_answer(
         self, cli: Cli, tmp_path: Path, capfd: pytest.CaptureFixture[str]

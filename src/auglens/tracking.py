@@ -226,7 +226,6 @@ def mirror_study(study: "Study", sweep: Path) -> None:
     try:
         _mirror(study, sweep, tracked)
     except Exception as error:  # noqa: BLE001 - whatever W&B raises, the study is on disk
-        drop_service()
         log.warning("W&B does not have the study (%s); it is whole on disk.", error)
 
 
