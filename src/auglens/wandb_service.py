@@ -91,13 +91,13 @@ def _within(limit_s: float, call: Callable[[], Result]) -> Result:
     """
     outcome: Future[Result] = Future()
 
-    def complete() -> None:
+    def _complete() -> None:
         try:
             outcome.set_result(call())
         except Exception as error:  # noqa: BLE001 - handed on
             outcome.set_exception(error)
 
-    threading.Thread(target=complete, daemon=True).start()
+    threading.Thread(target=_complete, daemon=True).start()
     try:
         return outcome.result(limit_s)
     except TimeoutError as error:
