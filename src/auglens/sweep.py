@@ -118,7 +118,7 @@ def run_to_the_end(main: Callable[[], object]) -> int:
         return code
     # After an interruption people want their report, not further work.
     measured = 0 if interruption.signal is not None else _measure(SweepFolder.sweep, notes)
-    reported = _report(SweepFolder.sweep)
+    reported = _report(SweepFolder.sweep, notes)
     ended_badly = any(note["state"] in ENDED_BADLY for note in notes)
     return code or measured or int(ended_badly or not reported)
 
@@ -187,7 +187,7 @@ def _measure(sweep: Path, notes: Sequence[Mapping[str, Any]]) -> int:
         return 1
 
 
-def _report(sweep: Path) -> bool:
+def _report(sweep: Path, notes: Sequence[Mapping[str, Any]]) -> bool:
     """Build the report of what is there, print its table, mirror it to W&B."""
     from rich.console import Console
 
@@ -199,7 +199,8 @@ def _report(sweep: Path) -> bool:
 
     console = Console()
     try:
-        study = build_study([sweep], out=sweep, **measure_settings())
+        reuse = sorted({name for note in notes for name in note["wanted"].get("reuse", ())})
+        study = build_study([sweep], out=sweep, reuse=[*map(Path, reuse)], **measure_settings())
     except StudyError as error:
         console.print(f"No report: {error}", markup=False, highlight=False, soft_wrap=True)
         return False

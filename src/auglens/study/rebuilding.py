@@ -23,7 +23,12 @@ OWN_OVERRIDES = ("hydra.mode=", "hydra.sweep.dir=")
 
 
 def rebuild_command(
-    sweeps: Sequence[Path], out: Path, *, kl_eps: Sequence[float], foreground_threshold: float
+    sweeps: Sequence[Path],
+    out: Path,
+    *,
+    kl_eps: Sequence[float],
+    foreground_threshold: float,
+    reuse: Sequence[Path] = (),
 ) -> str:
     """One line for a shell; settings that are the default are left out.
 
@@ -32,12 +37,15 @@ def rebuild_command(
         out: The folder that the report folder lies in.
         kl_eps: As of :func:`auglens.study.build_study`.
         foreground_threshold: Likewise.
+        reuse: Likewise.
     """
     defaults = measure_settings()
     joined = ",".join(hydra_value(str(sweep)) for sweep in sweeps)
     words = [f"sweep={joined}" if len(sweeps) == 1 else f"sweep=[{joined}]"]
     if list(sweeps) != [out]:
         words.append(f"out={hydra_value(str(out))}")
+    if reuse:
+        words.append(f"reuse=[{','.join(hydra_value(str(sweep)) for sweep in reuse)}]")
     if list(kl_eps) != list(defaults["kl_eps"]):
         words.append(f"kl_eps=[{','.join(map(repr, kl_eps))}]")
     if foreground_threshold != defaults["foreground_threshold"]:
