@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from auglens.progress import SweepClock
 from auglens.records.files import write_json
 from auglens.records.run import RunState
+from auglens.secrecy import refuse_secrets
 
 __all__ = ["SweepFolder", "note_job", "notes_since", "run_to_the_end"]
 
@@ -102,6 +103,11 @@ def run_to_the_end(main: Callable[[], object]) -> int:
     Returns:
         The exit code: 0, 1 if a job failed, 128 + signal if interrupted, else Hydra's own.
     """
+    try:
+        refuse_secrets(sys.argv[1:])
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     interruption = _Interruption()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interruption)

@@ -13,6 +13,7 @@ Rule = tuple[str, Callable[[Any], bool]]
 SHARED = ("dataset", "data", "optimizer")
 # No class of images and no count of pixels comes near.
 MOST_CLASSES = 10_000
+LONGEST_TEXT = 200
 
 
 def _is_int(value: object) -> bool:
@@ -23,12 +24,16 @@ def _is_number(value: object) -> bool:
     return type(value) in (int, float) and math.isfinite(float(value))  # type: ignore[arg-type]
 
 
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value.isprintable() and len(value) <= LONGEST_TEXT
+
+
 def _is_names(value: object) -> bool:
     listed = isinstance(value, list) and 0 < len(value) <= MOST_CLASSES
-    return listed and all(isinstance(one, str) for one in value)  # type: ignore[attr-defined]
+    return listed and all(_is_text(one) for one in value)  # type: ignore[attr-defined]
 
 
-TEXT: Rule = ("text", lambda value: isinstance(value, str))
+TEXT: Rule = ("text on one line", _is_text)
 OPTIONAL_TEXT: Rule = ("text or null", lambda value: value is None or isinstance(value, str))
 MAPPING: Rule = ("a mapping", lambda value: isinstance(value, dict))
 COUNT: Rule = ("a whole number from 1", lambda value: _is_int(value) and value >= 1)
