@@ -28,7 +28,7 @@ def visible(text: str) -> str:
     >>> visible("red\x1b[31m\nline"), visible("\ud800")
     ('red\\x1b[31m line', '\\ud800')
     """
-    words = " ".join(text.split())
+    words = " ".join(text.splitlines())
     shown = words if len(words) <= LONGEST_TEXT else f"{words[:LONGEST_TEXT]}..."
     return _escaped(shown)
 

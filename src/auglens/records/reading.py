@@ -130,8 +130,7 @@ def _check_values(value: object, levels: int) -> None:
     if isinstance(value, (dict, list)):
         if levels == 0:
             raise ValueError(f"it is nested more than {DEEPEST} levels deep")
-        items = [*value, *value.values()] if isinstance(value, dict) else value
-        for item in items:
+        for item in [*value, *value.values()] if isinstance(value, dict) else value:
             _check_values(item, levels - 1)
     elif isinstance(value, str):
         value.encode()
