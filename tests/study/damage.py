@@ -124,10 +124,9 @@ def edit_arrays(file: Path, other: Path, random: np.random.Generator) -> None:
 
 
 def edit_json(file: Path, other: Path, random: np.random.Generator) -> None:
-    """One value, anywhere, is gone or odd; the checksum is gone, as a forger would have it."""
+    """One value, anywhere, is gone or odd."""
     del other
     content = json.loads(file.read_text(encoding="utf-8"))
-    content.pop("checksum", None)
     node: Any = content
     while True:
         keys = list(node) if isinstance(node, dict) else list(range(len(node)))
@@ -142,9 +141,17 @@ def edit_json(file: Path, other: Path, random: np.random.Generator) -> None:
     file.write_text(json.dumps(content), encoding="utf-8")
 
 
+def forge_json(file: Path, other: Path, random: np.random.Generator) -> None:
+    """The same without a checksum: a plausible number is nothing that could be noticed."""
+    edit_json(file, other, random)
+    content = json.loads(file.read_text(encoding="utf-8"))
+    content.pop("checksum", None)
+    file.write_text(json.dumps(content), encoding="utf-8")
+
+
 ANY = (truncate, flip_bytes, delete, empty, as_folder, as_pipe, as_link, as_endless_link, swap)
 MUTILATIONS: dict[str, tuple[Mutilation, ...]] = {
-    ".json": (*ANY, nest, edit_json, edit_json, edit_json),
+    ".json": (*ANY, nest, edit_json, forge_json, forge_json),
     ".npz": (*ANY, declare_huge, edit_arrays, edit_arrays),
     ".csv": ANY,
 }
