@@ -37,7 +37,7 @@ reference: $(READY)  ## Run the reference study (an hour or more on two cores) a
 	$(BIN)/python train.py -m experiment=floor_order,floor_init,floor_all 'seed=range(10)' $(REFERENCE_OPTIONS) hydra.sweep.dir=$(REFERENCE)/floors 'reuse=[$(REFERENCE)/seeds]'
 	$(BIN)/python train.py -m augment=none data.batch_size=10 'seed=range(10)' $(REFERENCE_OPTIONS) hydra.sweep.dir=$(REFERENCE)/batches_of_10
 	$(BIN)/python -m auglens.explain sweep=$(REFERENCE)/seeds 'measures=[affinity_diversity,equivariance,untrained]'
-	$(BIN)/python -m auglens.explain sweep=$(REFERENCE)/strength measures=affinity_diversity
+	$(BIN)/python -m auglens.explain sweep=$(REFERENCE)/strength measures=affinity_diversity 'reuse=[$(REFERENCE)/seeds]'
 	$(BIN)/python -m auglens.study 'sweep=[$(REFERENCE)/seeds,$(REFERENCE)/strength,$(REFERENCE)/floors,$(REFERENCE)/batches_of_10]' out=$(REFERENCE)/study
 	cp $(REFERENCE)/study/report/results.md docs/results.md
 	mkdir -p docs/figures

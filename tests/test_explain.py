@@ -118,6 +118,7 @@ def test_a_network_nobody_vouches_for_costs_its_run_only(
     for part in ("inputs", "config"):
         content[part]["model"]["net"]["_target_"] = "tests.conftest.Cnn2"
     content["identity"] = digest(content["inputs"])
+    del content["checksum"]
     path.write_text(json.dumps(content))
     assert explain(folder, data_dir, "saliency=[gradcam]") == 1
     said = capsys.readouterr().out
@@ -221,12 +222,15 @@ def test_a_reused_sweep_gets_what_it_lacks_and_keeps_what_it_has(
     original = tmp_path / "first" / "time"
     shutil.copytree(sweep.folder / "1-crop-s1-seed0", original / "1-crop-s1-seed0")
     other = tmp_path / "second" / "time"
-    arguments = ("augment=crop", f"reuse=[{original}]", f"hydra.sweep.dir={other}")
+    reuse = f"reuse=[{original}]"
+    arguments = ("augment=crop", reuse, f"hydra.sweep.dir={other}")
     assert cli("-m", *arguments, *SMALL, *QUIET) == 0
-    assert explain(other, data_dir, "saliency=[edge]") == 0
+    assert explain(other, data_dir, reuse, "saliency=[edge]") == 0
     assert (original / "1-crop-s1-seed0" / "saliency" / "edge.npz").exists()
     capsys.readouterr()
-    assert explain(other, data_dir, "saliency=[edge]", "saliency.methods.edge.reduce=sum") == 1
+    assert (
+        explain(other, data_dir, reuse, "saliency=[edge]", "saliency.methods.edge.reduce=sum") == 1
+    )
     assert "belongs to a reused sweep" in capsys.readouterr().out
 
 
@@ -237,18 +241,21 @@ def test_maps_and_measures_of_a_reused_sweep_are_not_replaced_nor_confused(
     shutil.copytree(sweep.folder / "1-crop-s1-seed0", original / "1-crop-s1-seed0")
     path = measure_path(original / "1-crop-s1-seed0", "faithfulness", "gradient")
     other = tmp_path / "second" / "time"
-    arguments = ("augment=crop", f"reuse=[{original}]", f"hydra.sweep.dir={other}")
+    reuse = f"reuse=[{original}]"
+    arguments = ("augment=crop", reuse, f"hydra.sweep.dir={other}")
     assert cli("-m", *arguments, *SMALL, *QUIET) == 0
     measured = ("saliency=[gradient]", "measures=[faithfulness]")
     capsys.readouterr()
     # Maps of other settings are refused, and so are measures that would speak of them.
-    assert explain(other, data_dir, *measured, "saliency.methods.gradient.reduce=sum") == 1
+    assert explain(other, data_dir, reuse, *measured, "saliency.methods.gradient.reduce=sum") == 1
     assert "with other settings" in capsys.readouterr().out
     assert not path.exists()
     assert explain(original, data_dir, *measured) == 0
     before = path.read_bytes()
-    assert explain(other, data_dir, *measured) == 0
-    assert explain(other, data_dir, *measured, "measures.faithfulness.substrates=[mean]") == 1
+    assert explain(other, data_dir, reuse, *measured) == 0
+    assert (
+        explain(other, data_dir, reuse, *measured, "measures.faithfulness.substrates=[mean]") == 1
+    )
     assert "was measured otherwise" in capsys.readouterr().out
     assert path.read_bytes() == before
 
@@ -289,6 +296,7 @@ def test_a_recorded_layer_is_plain_text(
     path = folder / "1-crop-s1-seed0" / "record.json"
     content: dict[str, Any] = json.loads(path.read_text())
     content["config"]["model"]["cam_layer"] = layer
+    del content["checksum"]
     path.write_text(json.dumps(content))
     assert explain(folder, data_dir, "saliency=[gradcam]") == 1
     said = capsys.readouterr().out

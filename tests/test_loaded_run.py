@@ -33,6 +33,7 @@ def change_config(folder: Path, target: str) -> None:
     path = folder / "record.json"
     content = json.loads(path.read_text(encoding="utf-8"))
     content["config"]["model"]["net"]["_target_"] = target
+    del content["checksum"]
     path.write_text(json.dumps(content), encoding="utf-8")
 
 

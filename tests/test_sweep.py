@@ -24,7 +24,7 @@ from auglens.datamodule import ImageDataModule
 from auglens.explainer import load_weights
 from auglens.models.cnn2 import Cnn2
 from auglens.models.normalized import NormalizedNetwork
-from auglens.records.files import read_arrays
+from auglens.records.arrays import read_arrays
 from auglens.records.run import read_map, read_probe, read_record, read_status, run_folders
 from auglens.training import train
 from tests.conftest import REPOSITORY, SMALL, Cli, Sweep
@@ -114,7 +114,7 @@ class TestWhatASweepLeaves:
             assert record.samples_seen == 2 * 3 * 22
             assert probe.hash == record.probe_hash
             assert probe.labels.tolist() == [digit for digit in range(10) for _ in range(2)]
-            samples = read_arrays(folder / "samples.npz")
+            samples = read_arrays(folder, "samples.npz")
             copies = 0 if record.augment == "none" else 10
             assert samples["originals"].shape == (5, 1, 28, 28)
             assert samples["augmented"].shape == (5, copies, 1, 28, 28)
@@ -248,7 +248,7 @@ class TestOneIdentityOneResult:
         assert _result(alone)["weights"] != _result(swept)["weights"]
         # The subset and the augmented copies have seeds of their own.
         for name in ("ids", "augmented"):
-            first, second = (read_arrays(one / "samples.npz")[name] for one in (alone, swept))
+            first, second = (read_arrays(one, "samples.npz")[name] for one in (alone, swept))
             assert (first == second).all()
 
 
@@ -645,6 +645,6 @@ class TestOtherShapes:
         assert code == 0
         assert read_record(folder).augment == "rotate"
         assert read_record(folder).strength is None
-        copies = read_arrays(folder / "samples.npz")["augmented"][0]
+        copies = read_arrays(folder, "samples.npz")["augmented"][0]
         # Rotation by whole pixels makes small angles equal; one draw a batch would make all so.
         assert len(np.unique(copies, axis=0)) > 5

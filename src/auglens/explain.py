@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["load_run", "main"]
 
 STAGE = "auglens.stage"
-KEYS = ("sweep", "saliency", "measures", "trust", "data_dir", "figures")
+KEYS = ("sweep", "saliency", "measures", "trust", "reuse", "data_dir", "figures")
 
 
 def main(overrides: Sequence[str]) -> int:
@@ -74,6 +74,9 @@ def _checked_sweep(config: "DictConfig") -> Path:
         raise ValueError("Nothing to do: name saliency=[<method>,...] or measures=[<name>,...].")
     if not isinstance(plain["trust"], (str, list)) or not plain["data_dir"]:
         raise ValueError("trust is a list of modules and data_dir a folder; neither can be null.")
+    reuse = plain["reuse"]
+    if not isinstance(reuse, list) or not all(Path(str(name)).is_dir() for name in reuse):
+        raise ValueError(f"reuse={reuse} is not a list of existing folders: reuse=[<folder>,...].")
     return Path(plain["sweep"])
 
 
@@ -94,7 +97,8 @@ def _explain(sweep: Path, config: "DictConfig") -> int:
     request = Request(methods, measures, trust, Path(config.data_dir), bool(config.figures))
     try:
         check_packages({"saliency": config.saliency, "measures": measures})
-        return 0 if explain_sweep(sweep, request, Console()) else 1
+        reuse = [Path(str(name)) for name in config.reuse]
+        return 0 if explain_sweep(sweep, request, Console(), reuse) else 1
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 1

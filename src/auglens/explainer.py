@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, Literal
+from zipfile import ZipFile
 
 import torch
 from torch import Tensor, nn
 
+from auglens.records.reading import inner_path
 from auglens.records.run import (
     Probe,
     RecordError,
@@ -226,6 +227,7 @@ def load_weights(net: nn.Module, path: Path) -> None:
         RecordError: If the checkpoint is absent, damaged, or of another network.
     """
     try:
+        _check_archive(inner_path(path.parent, path.name))
         state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
         weights = {
             name.removeprefix(NETWORK_PREFIX): value
@@ -233,9 +235,22 @@ def load_weights(net: nn.Module, path: Path) -> None:
             if name.startswith(NETWORK_PREFIX)
         }
         net.load_state_dict(weights)
-    except (OSError, RuntimeError, LookupError, EOFError, TypeError, UnpicklingError) as error:
+    # torch and zipfile raise a wide family of errors on damaged files.
+    except Exception as error:
         reason = str(error).split(". ")[0]
         raise RecordError(f"{path} cannot be loaded: {reason}") from error
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse what unpacks to more than the file holds: torch stores tensors as they are.
+
+    Raises:
+        ValueError: If it does.
+    """
+    with ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > path.stat().st_size:
+        raise ValueError(f"it unpacks to {unpacked} bytes")
 
 
 def check_probe(folder: Path, record: RunRecord, probe: ProbeImages) -> None:

@@ -33,6 +33,7 @@ from auglens.records.run import (
     write_status,
 )
 from auglens.run_figures import write_probe_figure
+from auglens.secrecy import refuse_secret_config
 from auglens.stage import asked_for, explain_jobs
 from auglens.startup import set_apart
 from auglens.sweep import SweepFolder
@@ -86,6 +87,7 @@ def run_job(cfg: DictConfig) -> float:
         if multirun:
             note_job(sweep, folder.name, state, wanted)
         _say(folder, state, phase="setup")
+        refuse_secret_config(OmegaConf.to_container(cfg, resolve=False))
         config: Any = OmegaConf.to_container(cfg, resolve=True)
         accuracy, identity = _complete(Job(config, folder, sweep, console))
         wanted = asked_for(config, identity)

@@ -20,6 +20,7 @@ from auglens.loaded_run import recorded_network, recorded_probe
 from auglens.measures.measure import Measure, NotMeasurable, Subject, Task
 from auglens.memory import keep_freed_memory
 from auglens.progress import image_progress
+from auglens.records.files import check_no_link
 from auglens.records.identity import digest
 from auglens.records.locks import identity_lock
 from auglens.records.measures import (
@@ -29,6 +30,7 @@ from auglens.records.measures import (
     measure_path,
     write_measure,
 )
+from auglens.records.names import visible
 from auglens.records.run import RunRecord
 from auglens.run_figures import write_probe_figure
 from auglens.study.load import Run, StudyError, load_sweeps
@@ -63,24 +65,29 @@ class Request:
     explained_as: Mapping[str, Any] = field(default_factory=dict)
 
 
-def explain_sweep(sweep: Path, request: Request, console: Console) -> bool:
+def explain_sweep(
+    sweep: Path, request: Request, console: Console, reuse: Sequence[Path] = ()
+) -> bool:
     """Make the maps and measures that the complete runs of a sweep lack.
 
     Args:
         sweep: A sweep folder, or a single run's folder.
         request: What to make.
         console: Where progress and failures are shown.
+        reuse: Further sweep folders that reused runs may lie in.
 
     Returns:
         Whether nothing failed.
     """
     try:
-        loaded = load_sweeps([sweep])
+        loaded = load_sweeps([sweep], reuse)
     except StudyError as error:
-        console.print(str(error), markup=False, highlight=False, soft_wrap=True)
+        console.print(visible(str(error)), markup=False, highlight=False, soft_wrap=True)
         return False
     for entry in loaded.unfinished:
-        console.print(Text(f"left out: {entry.name} is {entry.status}"), soft_wrap=True)
+        console.print(
+            Text(f"left out: {entry.name} is {entry.status}: {entry.error}"), soft_wrap=True
+        )
     return ExplainStage(sweep, loaded.runs, request, console).run(loaded.runs)
 
 
@@ -100,12 +107,15 @@ def explain_jobs(sweep: Path, jobs: Iterable[Mapping[str, Any]], console: Consol
     trust = sorted({name for job in jobs for name in job["trust"]})
     alike: dict[str, tuple[Mapping[str, Any], list[str]]] = {}
     for job in jobs:
-        plan = {key: value for key, value in job.items() if key not in ("identity", "trust")}
+        plan = {
+            key: value for key, value in job.items() if key not in ("identity", "trust", "reuse")
+        }
         if plan["measures"]:
             alike.setdefault(digest(plan), (plan, []))[1].append(job["identity"])
     if not alike:
         return True
-    runs = load_sweeps([sweep]).runs
+    reuse = sorted({Path(name) for job in jobs for name in job["reuse"]})
+    runs = load_sweeps([sweep], reuse).runs
     fine = True
     for wanted, identities in alike.values():
         chosen = [run for run in runs if run.record.identity in identities]
@@ -126,6 +136,7 @@ def asked_for(config: Mapping[str, Any], identity: str) -> dict[str, Any]:
         "saliency": config["saliency"],
         "measures": config["measures"],
         "trust": sorted(targets(own)),
+        "reuse": [str(Path(name).absolute()) for name in config["reuse"]],
         "data_dir": str(Path(config["paths"]["data_dir"]).absolute()),
         "figures": config["figures"],
         "explained_as": {"target": config["probe"]["target"], "seed": config["seeds"]["explain"]},
@@ -204,6 +215,7 @@ class ExplainStage:
             try:
                 keep_freed_memory()
                 torch.set_num_threads(run.record.inputs["num_threads"])
+                self._check_links(run)
                 waits = f"{run.name} waits: another process works on the same run."
                 wait = partial(self._say, waits)
                 with identity_lock(self.sweep, run.record.identity, on_wait=wait):
@@ -219,6 +231,12 @@ class ExplainStage:
                 self._say(f"FAILED  {run.name} {label}: {why}", style="red")
             self._advance(self._label, 1)
         return made
+
+    def _check_links(self, run: Run) -> None:
+        """Refuse to write through links that a stranger left."""
+        check_no_link(self.sweep, ".locks")
+        for name in ("saliency", "measures", "figures"):
+            check_no_link(run.folder, name)
 
     def _tick(self, count: int) -> None:
         """Show that a task goes on: how many images it has been through."""
@@ -328,7 +346,7 @@ class ExplainStage:
         )
 
     def _say(self, line: str, style: str = "") -> None:
-        self.console.print(Text(line, style=style), soft_wrap=True)
+        self.console.print(Text(visible(line), style=style), soft_wrap=True)
 
 
 def _counted(made: Iterable[str]) -> str:

@@ -25,6 +25,7 @@ from auglens.records.files import write_text
 from auglens.records.jobs import Note, notes_since, read_notes
 from auglens.records.locks import FolderBusyError, hold_folder
 from auglens.records.run import RunState
+from auglens.secrecy import refuse_secrets
 
 __all__ = ["SweepFolder", "run_to_the_end"]
 
@@ -130,6 +131,11 @@ def run_to_the_end(main: Callable[[], object]) -> int:
     Returns:
         The exit code: 0, 1 if a job failed, 128 + signal if interrupted, else Hydra's own.
     """
+    try:
+        refuse_secrets(sys.argv[1:])
+    except ValueError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     interruption = _Interruption()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interruption)
@@ -200,7 +206,7 @@ def _conclude(code: int, *, measuring: bool) -> int:
         if note.state is None:
             sys.stderr.write(f"The note of job {note.run} in {sweep} cannot be read.\n")
     measured = _measure(sweep, notes) if measuring else 0
-    reported = _report(sweep)
+    reported = _report(sweep, notes)
     finished = all(note.state is RunState.COMPLETED for note in notes)
     return code or measured or int(not (finished and reported))
 
@@ -228,7 +234,7 @@ def _measure(sweep: Path, notes: Sequence[Note]) -> int:
         return 1
 
 
-def _report(sweep: Path) -> bool:
+def _report(sweep: Path, notes: Sequence[Note]) -> bool:
     """Build the report of what is there, print its table, mirror it to W&B."""
     from rich.console import Console
 
@@ -240,7 +246,8 @@ def _report(sweep: Path) -> bool:
 
     console = Console()
     try:
-        study = build_study([sweep], out=sweep, **measure_settings())
+        reuse = sorted({name for note in notes for name in note.wanted.get("reuse", ())})
+        study = build_study([sweep], out=sweep, reuse=[*map(Path, reuse)], **measure_settings())
     except StudyError as error:
         console.print(f"No report: {error}", markup=False, highlight=False, soft_wrap=True)
         return False

@@ -26,7 +26,7 @@ from auglens.datasets.spec import Split
 from auglens.explainer import LAST_CHECKPOINT, checkpoint_name
 from auglens.metrics.accuracy import accuracy, balanced_accuracy
 from auglens.module import ClassifierModule
-from auglens.records.files import write_arrays
+from auglens.records.arrays import write_arrays
 from auglens.records.run import RunRecord
 from auglens.seeding import Role, role_generator, seeded_globals
 from auglens.tracking import TrackedRun

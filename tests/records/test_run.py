@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from auglens.records import files
-from auglens.records.identity import digest
+from auglens.records.arrays import write_arrays
 from auglens.records.run import (
     Probe,
     RecordError,
-    RunRecord,
     RunState,
     find_record,
     has_map,
@@ -26,28 +25,9 @@ from auglens.records.run import (
     write_record,
     write_status,
 )
+from tests.study.generated_sweep import make_config, make_record
 
-INPUTS = {"augment": {"name": "crop"}}
-RECORD = RunRecord(
-    identity=digest(INPUTS),
-    inputs=INPUTS,
-    config={"augment": {"name": "crop", "strength": 1, "transform": {"strength": 1}}},
-    probe_hash="p",
-    best_epoch=3,
-    val_accuracy=0.5,
-    test_accuracy=0.4,
-    test_accuracy_last_epoch=0.3,
-    test_balanced_accuracy=0.4,
-    test_balanced_accuracy_last_epoch=0.3,
-    test_confusion=[[1]],
-    test_confusion_last_epoch=[[1]],
-    samples_seen=10,
-    seconds={"total": 1.0},
-    versions={"torch": "1"},
-    git_commit=None,
-    hardware={"cpu": "x"},
-    finished="2026-01-01T00:00:00+00:00",
-)
+RECORD = make_record(make_config("crop"))
 
 
 def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -180,8 +160,8 @@ def test_maps_of_another_form_are_damage(tmp_path: Path, change: dict[str, Any])
         "settings": np.array('{"target": "true_class", "seed": 0}'),
     }
     path = tmp_path / "saliency" / "gradient.npz"
-    files.write_arrays(path, whole)
+    write_arrays(path, whole)
     assert read_map(tmp_path, "gradient").hash == "h"
-    files.write_arrays(path, {**whole, **change})
+    write_arrays(path, {**whole, **change})
     with pytest.raises(RecordError, match=r"gradient\.npz"):
         read_map(tmp_path, "gradient")

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from auglens.records.files import write_arrays, write_text
+from auglens.records.arrays import write_arrays
+from auglens.records.files import write_text
 from auglens.records.identity import digest, identity_inputs
 from auglens.records.run import (
     Probe,

@@ -50,10 +50,14 @@ def test_a_failed_run_that_was_repeated_with_success_is_no_failure(tmp_path: Pat
 def test_a_run_reused_from_another_sweep_is_read_there(tmp_path: Path) -> None:
     elsewhere = tmp_path / "old" / "0-crop"
     write_run(elsewhere, make_config("crop"))
+    write_run(tmp_path / "other" / "0-none", make_config("none"))
     write_status(tmp_path / "new" / "0-crop", RunState.REUSED, run=str(elsewhere))
-    (run,) = load_sweeps([tmp_path / "new"]).runs
+    (entry,) = load_sweeps([tmp_path / "new", tmp_path / "other"]).unfinished
+    assert entry.status == "REUSED"
+    assert f"add reuse=[{tmp_path / 'old'}]" in entry.error
+    (run, _) = load_sweeps([tmp_path / "new", tmp_path / "other"], [tmp_path / "old"]).runs
     assert run.folder == elsewhere
-    assert run.name == "0-crop"
+    assert run.name == "new/0-crop"
 
 
 def test_a_pointer_to_nowhere_is_listed(tmp_path: Path) -> None:

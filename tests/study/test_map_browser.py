@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from auglens.records.run import map_path, read_map, read_probe
-from auglens.study import map_stacks
+from auglens.records.run import SaliencyMaps, map_path, read_map, read_probe
 from auglens.study.evidence import Evidence
+from auglens.study.load import Run
 from auglens.study.map_browser import MapBrowser, map_browser
 from auglens.study.map_material import choose_shown, collect
 from auglens.study.map_stacks import round_robin, scale_limit
@@ -199,11 +199,11 @@ def test_names_of_classes_cannot_end_the_element(
 def test_each_map_file_is_read_once(evidence: Evidence, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[tuple[Path, str]] = []
 
-    def counting(folder: Path, method: str) -> Any:  # noqa: ANN401
-        read.append((folder, method))
-        return read_map(folder, method)
+    def counting(run: Run, method: str) -> SaliencyMaps:
+        read.append((run.folder, method))
+        return read_map(run.folder, method)
 
-    monkeypatch.setattr(map_stacks, "read_map", counting)
+    monkeypatch.setattr(Run, "maps", counting)
     browse(evidence)
     assert len(read) == len(set(read)) == 2 * len(evidence.group.runs)
 

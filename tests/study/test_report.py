@@ -180,9 +180,12 @@ def test_the_command_gives_back_its_settings(name: str) -> None:
     assert found == {
         "sweep": name,
         "out": None,
+        "reuse": [],
         "kl_eps": [1e-10],
         "foreground_threshold": 0.25,
     }
+    again = rebuild_command([Path("a")], Path("a"), reuse=[Path(name)], **MEASURING)
+    assert settings(shlex.split(again)[3:])["reuse"] == [name]
     joined = rebuild_command([Path(name), Path("b")], Path(name), **MEASURING)
     found = settings(shlex.split(joined)[3:])
     assert (found["sweep"], found["out"]) == ([name, "b"], name)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auglens.records.run import read_map, read_record, write_map, write_record
+from auglens.records.run import method_hash, read_map, read_record, write_map, write_record
 from auglens.study import Study, build_study
 from auglens.study.comparison import Comparison, compare_maps
 from auglens.study.load import load_sweeps
@@ -17,6 +17,7 @@ from tests.study.generated_sweep import (
     GREY,
     METHODS,
     NUM_PROBE,
+    PROBE_HASH,
     make_config,
     write_run,
     write_sweep,
@@ -44,6 +45,7 @@ def absences(study: Study) -> dict[str, list[str]]:
 def change(folder: Path, name: str, **content: object) -> None:
     path = folder / "measures" / f"{name}.json"
     before = json.loads(path.read_text(encoding="utf-8"))
+    del before["checksum"]
     path.write_text(json.dumps({**before, **content}), encoding="utf-8")
 
 
@@ -74,13 +76,14 @@ def test_a_sidecar_whose_hash_does_not_follow_from_what_decided_it_is_left_out(
 def test_maps_that_are_made_again_leave_all_their_measures_behind(tmp_path: Path) -> None:
     write_trusted_sweep(tmp_path, augments=["none"])
     old = read_map(tmp_path / RUN, "gradient")
+    made = {**old.settings, "batch_size": 1}
     write_map(
         tmp_path / RUN,
         "gradient",
         maps=old.maps,
         probe_ids=old.probe_ids,
-        method_hash="1" * 64,
-        settings=old.settings,
+        method_hash=method_hash(read_record(tmp_path / RUN).identity, made, probe_hash=PROBE_HASH),
+        settings=made,
     )
     comparison = compare(tmp_path)
     stale = {line.split("measures/")[1].split(".gradient.json")[0] for line in comparison.damage}

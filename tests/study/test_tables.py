@@ -23,7 +23,7 @@ def row(table: pd.DataFrame, label: str) -> pd.Series:
 
 
 def test_table_1_equals_a_calculation_by_hand(tmp_path: Path) -> None:
-    confusion = [[6, 2], [0, 2]]
+    confusion = [[6, 2, 0, 0], [0, 2, 0, 0], [0] * 4, [0] * 4]
     for seed, test_accuracy in enumerate((0.8, 0.9, 0.7)):
         write_run(
             tmp_path / f"{seed}-crop",

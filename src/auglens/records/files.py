@@ -1,4 +1,4 @@
-"""Writes files that are whole or absent, and reads arrays without running anything in them."""
+"""Writes files that are whole or absent, and never through a link to another folder."""
 
 import json
 import os
@@ -7,10 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-__all__ = ["read_arrays", "write_arrays", "write_bytes", "write_json", "write_text"]
+__all__ = ["check_no_link", "write_bytes", "write_json", "write_text"]
 
 
 def write_bytes(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -45,15 +42,24 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
-def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write arrays of any shape as a compressed ``.npz`` (whole or not at all)."""
-    write_bytes(path, lambda file: np.savez_compressed(file, allow_pickle=False, **arrays))
+def check_no_link(folder: Path, *parts: str) -> None:
+    """Refuse to write where a link, perhaps left by a stranger, leads somewhere else.
 
+    A link in the place of a file is no danger: what is written replaces it.
 
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """All arrays of an ``.npz``; pickled objects are refused by NumPy."""
-    with np.load(path, allow_pickle=False) as arrays:
-        return {name: arrays[name] for name in arrays.files}
+    Args:
+        folder: The user's own choice; may be reached through links.
+        parts: Folders below it, each inside the one before.
+
+    Raises:
+        ValueError: If one of them is a link, or no folder.
+    """
+    for part in parts:
+        folder = folder / part
+        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+            raise ValueError(
+                f"{folder} is a link or no folder; nothing is written there: remove it."
+            )
 
 
 def _umask() -> int:

@@ -1,6 +1,5 @@
 """Word that the jobs of a sweep leave, and how far its latest command came."""
 
-import json
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -12,9 +11,10 @@ from typing import Any
 from auglens.records.files import write_json
 from auglens.records.locks import read_command
 from auglens.records.processes import is_running
+from auglens.records.reading import MOST_JSON_BYTES, RecordError, parse_json, read_bytes
 from auglens.records.run import RunState
 
-__all__ = ["Note", "note_job", "notes_since", "read_notes", "what_is_missing"]
+__all__ = ["JOBS", "Note", "note_job", "notes_since", "read_notes", "what_is_missing"]
 
 JOBS = ".jobs"
 
@@ -51,7 +51,8 @@ def note_job(sweep: Path, run: str, state: RunState, wanted: Mapping[str, Any]) 
 
 def read_notes(sweep: Path) -> dict[str, bytes]:
     """The notes as they are, by file name; empty where the file cannot be read."""
-    return {path.name: _content(path) for path in sorted((sweep / JOBS).glob("*.json"))}
+    names = sorted(path.name for path in (sweep / JOBS).glob("*.json"))
+    return {name: _content(sweep, name) for name in names}
 
 
 def notes_since(sweep: Path, before: Mapping[str, bytes]) -> list[Note]:
@@ -103,17 +104,17 @@ def _seconds(since: object) -> float | None:
         return None
 
 
-def _content(path: Path) -> bytes:
+def _content(sweep: Path, name: str) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError:
+        return read_bytes(sweep, JOBS, name, most_bytes=MOST_JSON_BYTES)
+    except RecordError:
         return b""
 
 
 def _parse(name: str, content: bytes) -> Note:
     run = name.removesuffix(".json")
     try:
-        note = json.loads(content)
+        note = parse_json(content.decode())
         state, wanted, updated = RunState(note["state"]), note["wanted"], float(note["updated"])
     except (ValueError, TypeError, KeyError):
         return Note(run, state=None, wanted={}, updated=0.0)

@@ -1,6 +1,5 @@
 """One command at a time for one folder, one process at a time for one identity of a sweep."""
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from auglens.records.files import write_json
 from auglens.records.processes import is_running, this_process
+from auglens.records.reading import RecordError, read_json
 
 __all__ = ["FolderBusyError", "hold_folder", "identity_lock", "read_command"]
 
@@ -84,10 +84,9 @@ def read_command(folder: Path) -> Mapping[str, Any]:
         ``host, pid, process_started``, ``since`` (ISO 8601) and ``num_jobs``; empty if unreadable.
     """
     try:
-        content = json.loads((folder / LOCKS / COMMAND).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+        return read_json(folder, LOCKS, COMMAND)
+    except RecordError:
         return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _holder(folder: Path) -> str:

@@ -1,6 +1,5 @@
 """Sidecars of the explain stage: one JSON file a measure, and a saliency method where it has one."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -8,7 +7,9 @@ from typing import Any
 
 from auglens.records.files import write_json
 from auglens.records.identity import digest
-from auglens.records.run import RecordError, plain_name
+from auglens.records.names import plain_name
+from auglens.records.reading import RecordError, read_json
+from auglens.records.seals import sealed, unsealed
 
 __all__ = [
     "MeasureResult",
@@ -83,7 +84,7 @@ def measure_hash(
 
 def write_measure(folder: Path, result: MeasureResult) -> None:
     """Write a sidecar; ``record.json`` stays as it is."""
-    write_json(measure_path(folder, result.measure, result.method), asdict(result))
+    write_json(measure_path(folder, result.measure, result.method), sealed(asdict(result)))
 
 
 def has_measure(folder: Path, measure: str, method: str | None, hash_: str) -> bool:
@@ -112,12 +113,9 @@ def read_measure(path: Path) -> MeasureResult:
         RecordError: If it is absent, damaged, of another form, or its columns do not fit its
             images.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise RecordError(f"{path} cannot be read: {error}") from error
+    content = unsealed(path, read_json(path.parents[1], *path.parts[-2:]))
     names = {field.name for field in fields(MeasureResult)}
-    if not isinstance(content, dict) or set(content) != names or not _is_well_formed(content):
+    if set(content) != names or not _is_well_formed(content):
         raise RecordError(f"{path} is no measure of this version of AugLens.")
     name, method = content["measure"], content["method"]
     if measure_path(path.parents[1], name, method).name != path.name:

@@ -1,9 +1,8 @@
 """The folder of one run: its record, its status, its maps. Reads back only what it can check."""
 
 import json
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -12,9 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from auglens.records.files import read_arrays, write_arrays, write_json
+from auglens.records.arrays import is_array, read_named_arrays, write_arrays
+from auglens.records.files import write_json
 from auglens.records.identity import digest, effective_strength, group_inputs
+from auglens.records.names import plain_name
 from auglens.records.processes import this_process
+from auglens.records.reading import RecordError, file_hash, is_inside, parse_json, read_json
+from auglens.records.rules import check_record
+from auglens.records.seals import sealed, unsealed
 
 __all__ = [
     "Probe",
@@ -22,12 +26,13 @@ __all__ = [
     "RunRecord",
     "RunState",
     "SaliencyMaps",
+    "damaged_files",
     "find_record",
     "has_map",
     "map_path",
     "method_hash",
-    "plain_name",
     "read_map",
+    "read_own_map",
     "read_probe",
     "read_record",
     "read_samples",
@@ -42,11 +47,10 @@ __all__ = [
 SCHEMA = 1
 RECORD = "record.json"
 STATUS = "status.json"
-PLAIN_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
-
-
-class RecordError(ValueError):
-    """A file of a run is missing, damaged, or not what its record says."""
+# What a run leaves and nothing changes once its record is written.
+LASTING = ("history.csv", "probe.npz", "samples.npz")
+# By any of these a folder is known as a run's, however much of it is gone.
+TRACES = (RECORD, STATUS, *LASTING, "best.ckpt", "last.ckpt", ".hydra", "saliency", "measures")
 
 
 class RunState(StrEnum):
@@ -82,6 +86,7 @@ class RunRecord:
         git_commit: Commit of the code, or None outside a checkout.
         hardware: What the run ran on.
         finished: When, ISO 8601 in UTC.
+        files: sha256 by name of the files beside the record that nothing changes any more.
         schema: Version of this form.
     """
 
@@ -103,6 +108,7 @@ class RunRecord:
     git_commit: str | None
     hardware: dict[str, str]
     finished: str
+    files: dict[str, str] = field(default_factory=dict)
     schema: int = SCHEMA
 
     @property
@@ -158,28 +164,48 @@ class SaliencyMaps:
 
 
 def write_record(folder: Path, record: RunRecord) -> None:
-    """Write ``record.json``; with it the run is complete, so it comes last."""
-    write_json(folder / RECORD, asdict(record))
+    """Write ``record.json``; with it the run is complete, so it comes last.
+
+    The record gets the checksums of what lies beside it, and one of itself.
+    """
+    lasting = {name: file_hash(folder, name) for name in LASTING if (folder / name).is_file()}
+    write_json(folder / RECORD, sealed(asdict(replace(record, files=lasting))))
 
 
 def read_record(folder: Path) -> RunRecord:
     """Read and check ``record.json``.
 
     Raises:
-        RecordError: If it is absent, damaged, of another schema, or its identity is not the hash
-            of its inputs.
+        RecordError: If it is absent, damaged, of another schema, has a field that is out of
+            range, or its identity is not the hash of its inputs.
     """
     path = folder / RECORD
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise RecordError(f"{path} cannot be read: {error}") from error
-    names = {field.name for field in fields(RunRecord)}
-    if not isinstance(content, dict) or set(content) != names:
+    content = {"files": {}, **unsealed(path, read_json(folder, RECORD))}
+    if set(content) != {field.name for field in fields(RunRecord)}:
         raise RecordError(f"{path} is no record of this version of AugLens (schema {SCHEMA}).")
     if content["schema"] != SCHEMA or digest(content["inputs"]) != content["identity"]:
         raise RecordError(f"{path} does not hold the identity or schema that it names.")
+    try:
+        check_record(content)
+    except ValueError as error:
+        raise RecordError(f"{path} cannot be read: {error}") from error
     return RunRecord(**content)
+
+
+def damaged_files(folder: Path, record: RunRecord) -> dict[str, str]:
+    """What is wrong with files beside a record that should be as they were, by name."""
+    damage = {}
+    for name, expected in record.files.items():
+        if name not in LASTING:
+            continue
+        try:
+            if file_hash(folder, name) != expected:
+                damage[name] = (
+                    f"{folder / name} cannot be read: it is not as it was when its run finished."
+                )
+        except RecordError as error:
+            damage[name] = str(error)
+    return damage
 
 
 def find_record(identity: str, folders: Iterable[Path]) -> Path | None:
@@ -194,13 +220,16 @@ def find_record(identity: str, folders: Iterable[Path]) -> Path | None:
 
 
 def run_folders(sweep: Path) -> list[Path]:
-    """Run folders of a sweep folder, sorted; a single run's folder is a sweep of one."""
-    if _is_run(sweep):
+    """Run folders of a sweep folder, sorted; a single run's folder is a sweep of one.
+
+    Links that lead out of the sweep are none of them.
+    """
+    if (sweep / RECORD).exists() or (sweep / STATUS).exists():
         return [sweep]
     if not sweep.is_dir():
         return []
     return sorted(
-        (folder for folder in sweep.iterdir() if _is_run(folder)),
+        (folder for folder in sweep.iterdir() if _is_run(folder) and is_inside(folder, sweep)),
         key=lambda folder: (_job_number(folder.name), folder.name),
     )
 
@@ -219,10 +248,9 @@ def write_status(folder: Path, state: RunState, **details: str | None) -> None:
 def read_status(folder: Path) -> dict[str, Any]:
     """The content of ``status.json``; empty where there is none that can be read."""
     try:
-        content = json.loads((folder / STATUS).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+        return read_json(folder, STATUS)
+    except RecordError:
         return {}
-    return content if isinstance(content, dict) else {}
 
 
 def write_probe(folder: Path, probe: Probe) -> None:
@@ -237,21 +265,26 @@ def read_probe(folder: Path) -> Probe:
     """Read ``probe.npz``.
 
     Raises:
-        RecordError: If it is absent or damaged.
+        RecordError: If it is absent, damaged, or its arrays do not fit each other.
     """
-    arrays = _arrays(folder / "probe.npz", {field.name for field in fields(Probe)})
-    return Probe(**{**arrays, "hash": str(arrays["hash"])})
-
-
-def plain_name(name: object) -> str:
-    """A name that can be part of a file's name and leads to no other folder.
-
-    Raises:
-        RecordError: If it is not one word of letters, digits, ``_``, ``-`` and ``.``.
-    """
-    if not isinstance(name, str) or not PLAIN_NAME.fullmatch(name):
-        raise RecordError(f"{name!r} is no name of a saliency method or measure.")
-    return name
+    path = folder / "probe.npz"
+    arrays = read_named_arrays(folder, path.name, names={field.name for field in fields(Probe)})
+    probe = Probe(**{**arrays, "hash": str(arrays["hash"])})
+    count = probe.labels.size
+    if not (
+        is_array(probe.images, np.float32, (count, None, None, None))
+        and is_array(probe.labels, np.int64, (count,))
+        and is_array(probe.probe_ids, np.int64, (count,))
+        and is_array(probe.logits, np.float32, (count, None))
+    ):
+        raise RecordError(f"{path} holds no images (N, C, H, W) with N labels, ids and logits.")
+    if len(np.unique(probe.probe_ids)) < count:
+        raise RecordError(f"{path} holds an image twice.")
+    if not (probe.images.min() >= 0 and probe.images.max() <= 1):
+        raise RecordError(f"{path} holds images that are not in [0, 1].")
+    if probe.labels.min() < 0 or probe.labels.max() >= probe.logits.shape[1]:
+        raise RecordError(f"{path} holds labels without a logit.")
+    return probe
 
 
 def map_path(folder: Path, method: str) -> Path:
@@ -289,11 +322,25 @@ def read_map(folder: Path, method: str) -> SaliencyMaps:
         RecordError: If the file is absent or damaged.
     """
     path = map_path(folder, method)
-    arrays = _arrays(path, {field.name for field in fields(SaliencyMaps)})
+    names = {field.name for field in fields(SaliencyMaps)}
+    arrays = read_named_arrays(folder, *path.parts[-2:], names=names)
     maps, ids = arrays["maps"], arrays["probe_ids"]
-    if maps.ndim != 3 or maps.dtype != np.float32 or ids.shape != maps.shape[:1]:
+    shaped = is_array(maps, np.float32, (ids.size, None, None))
+    if not shaped or not is_array(ids, np.int64, (ids.size,)) or len(np.unique(ids)) < ids.size:
         raise RecordError(f"{path} holds no maps (N, H, W) with N probe ids.")
     return SaliencyMaps(maps, ids, hash=str(arrays["hash"]), settings=_settings(path, arrays))
+
+
+def read_own_map(folder: Path, method: str, record: RunRecord) -> SaliencyMaps:
+    """Read the maps of one method, if they are of this run and probe.
+
+    Raises:
+        RecordError: If they are not, or as of :func:`read_map`.
+    """
+    found = read_map(folder, method)
+    if found.hash != method_hash(record.identity, found.settings, probe_hash=record.probe_hash):
+        raise RecordError(f"{map_path(folder, method)} holds maps of another run or other images.")
+    return found
 
 
 def read_samples(folder: Path) -> dict[str, NDArray[Any]]:
@@ -306,7 +353,18 @@ def read_samples(folder: Path) -> dict[str, NDArray[Any]]:
     Raises:
         RecordError: If it is absent or damaged.
     """
-    return _arrays(folder / "samples.npz", {"ids", "labels", "originals", "augmented"})
+    path = folder / "samples.npz"
+    arrays = read_named_arrays(folder, path.name, names={"ids", "labels", "originals", "augmented"})
+    originals, augmented, count = arrays["originals"], arrays["augmented"], arrays["ids"].size
+    if not (
+        is_array(originals, np.float32, (count, None, None, None))
+        and is_array(arrays["ids"], np.int64, (count,))
+        and is_array(arrays["labels"], np.int64, (count,))
+        and augmented.dtype == np.float32
+        and augmented.shape[:1] + augmented.shape[2:] == originals.shape
+    ):
+        raise RecordError(f"{path} holds no training images with their copies.")
+    return arrays
 
 
 def has_map(folder: Path, method: str, method_hash: str) -> bool:
@@ -322,29 +380,18 @@ def method_hash(identity: str, settings: Mapping[str, Any], *, probe_hash: str) 
     return digest([identity, settings, probe_hash])
 
 
-def _arrays(path: Path, names: set[str]) -> dict[str, Any]:
-    # zipfile and NumPy raise a wide family of errors on damaged files.
-    try:
-        arrays = read_arrays(path)
-    except Exception as error:
-        raise RecordError(f"{path} cannot be read: {error}") from error
-    if set(arrays) != names:
-        raise RecordError(f"{path} holds {sorted(arrays)}, expected {sorted(names)}.")
-    return arrays
-
-
 def _settings(path: Path, arrays: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        settings = json.loads(str(arrays["settings"]))
-    except json.JSONDecodeError as error:
+        settings = parse_json(str(arrays["settings"]))
+    except ValueError as error:
         raise RecordError(f"{path} does not say how its maps were made: {error}") from error
-    if not isinstance(settings, dict) or not {"target", "seed"} <= set(settings):
+    if not {"target", "seed"} <= set(settings):
         raise RecordError(f"{path} does not say for which target and seed its maps were made.")
     return settings
 
 
 def _is_run(folder: Path) -> bool:
-    return (folder / RECORD).is_file() or (folder / STATUS).is_file()
+    return folder.is_dir() and any((folder / trace).exists() for trace in TRACES)
 
 
 def _job_number(name: str) -> int:

@@ -32,6 +32,7 @@ class Study:
         missing: Of each sweep whose latest command runs or was cut short, how far it came.
         similarity: Mean of every similarity to the baseline, by run folder and method; only runs
             with a reference.
+        unread: Files that are missing, damaged or do not belong, a line each; they are left out.
     """
 
     report: Path
@@ -42,6 +43,7 @@ class Study:
     failed: list[str]
     missing: list[str]
     similarity: dict[Path, dict[str, dict[str, float]]]
+    unread: Sequence[str] = ()
 
     def figures(self, number: int) -> list[Path]:
         """PNG files of Figure ``number``, sorted: one or two a group and saliency method."""
@@ -49,7 +51,12 @@ class Study:
 
 
 def build_study(
-    sweeps: Sequence[Path], *, out: Path, kl_eps: Sequence[float], foreground_threshold: float
+    sweeps: Sequence[Path],
+    *,
+    out: Path,
+    kl_eps: Sequence[float],
+    foreground_threshold: float,
+    reuse: Sequence[Path] = (),
 ) -> Study:
     """Write ``runs.csv``, ``maps.csv`` and ``report/`` about one or several sweeps.
 
@@ -58,16 +65,20 @@ def build_study(
         out: Folder to write to; created.
         kl_eps: Values that keep KL finite where a map is 0; the first is that of ``maps.csv``.
         foreground_threshold: Brightness in (0, 1) above which a pixel is foreground.
+        reuse: Further sweep folders that reused runs may lie in; others are not followed.
 
     Raises:
-        auglens.study.load.StudyError: If a folder is missing or no run in them is complete.
+        auglens.study.load.StudyError: If a folder is missing, no run in them is complete, or the
+            report cannot be written.
         ValueError: If ``kl_eps`` is empty, or a setting is not between 0 and 1.
     """
     check_kl_eps(kl_eps)
     check_foreground_threshold(foreground_threshold)
     from auglens.study.build import build
 
-    return build(sweeps, out=out, kl_eps=kl_eps, foreground_threshold=foreground_threshold)
+    return build(
+        sweeps, out=out, kl_eps=kl_eps, foreground_threshold=foreground_threshold, reuse=reuse
+    )
 
 
 def load_sweep(folder: str | Path) -> Sweep:

@@ -17,7 +17,7 @@ from auglens.study import build_study, check_foreground_threshold, check_kl_eps
 
 __all__ = ["main", "measure_settings", "settings"]
 
-KEYS = ("sweep", "out", "kl_eps", "foreground_threshold")
+KEYS = ("sweep", "out", "reuse", "kl_eps", "foreground_threshold")
 MEASURING = ("kl_eps", "foreground_threshold")
 BUILD = "auglens.study.build"
 
@@ -34,10 +34,11 @@ def main(overrides: Sequence[str]) -> int:
     try:
         config = settings(overrides)
         sweeps, out = _folders(config)
+        reuse = _reused(config["reuse"])
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    return _build(sweeps, out, _measuring(config))
+    return _build(sweeps, out, reuse, _measuring(config))
 
 
 def settings(overrides: Sequence[str]) -> dict[str, Any]:
@@ -85,7 +86,13 @@ def _folders(config: dict[str, Any]) -> tuple[list[Path], Path]:
     return sweeps, sweeps[0] if config["out"] is None else Path(str(config["out"]))
 
 
-def _build(sweeps: list[Path], out: Path, measuring: dict[str, Any]) -> int:
+def _reused(named: object) -> list[Path]:
+    if not isinstance(named, list) or not all(Path(str(name)).is_dir() for name in named):
+        raise ValueError(f"reuse={named} is not a list of existing folders: reuse=[<folder>,...].")
+    return [Path(str(name)) for name in named]
+
+
+def _build(sweeps: list[Path], out: Path, reuse: list[Path], measuring: dict[str, Any]) -> int:
     import_quickly(BUILD)
     set_apart()
     from rich.console import Console
@@ -94,7 +101,7 @@ def _build(sweeps: list[Path], out: Path, measuring: dict[str, Any]) -> int:
     from auglens.study.load import StudyError
 
     try:
-        study = build_study(sweeps, out=out, **measuring)
+        study = build_study(sweeps, out=out, reuse=reuse, **measuring)
     except StudyError as error:
         sys.stderr.write(f"{error}\n")
         return 1

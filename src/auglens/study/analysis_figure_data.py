@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from auglens.metrics.pairwise import pairwise_cc
 from auglens.metrics.threads import one_thread
-from auglens.records.run import read_probe
 from auglens.saliency.overlay import relative
 from auglens.study.analyses.map_similarity import read_group_maps
 from auglens.study.conditions import Condition, Group
@@ -184,7 +183,7 @@ def seed_means(group: Group, method: str) -> SeedMeans | None:
     means = {one.label: _mean_map(own.maps[own.places(one.runs)]) for one in kept}
     base = means.get(group.baseline.label) if group.baseline else None
     found = _defined_cc(means, base)
-    probe = read_probe(own.runs[0].folder)
+    probe = own.runs[0].probe()
     places, titles = first_of_each_class(probe, group.config["dataset"]["class_names"])
     shown: dict[str, NDArray[np.floating]] = {label: mean[places] for label, mean in means.items()}
     return SeedMeans(

@@ -7,18 +7,21 @@ from typing import Any, TypedDict
 import pandas as pd
 
 from auglens.metrics.threads import one_thread
-from auglens.records.run import RecordError, read_samples
+from auglens.records.files import check_no_link
+from auglens.records.names import visible
+from auglens.records.run import RecordError
 from auglens.study import Study
 from auglens.study.analyses.tables import ANALYSES, analysis_tables
 from auglens.study.comparison import Comparison, compare_maps
 from auglens.study.conditions import Group, find_groups, is_baseline
+from auglens.study.csv_files import write_csv
 from auglens.study.curves import convergence, read_histories, summarise_curves
 from auglens.study.evidence import Evidence
 from auglens.study.figure_data import first_seed_runs
-from auglens.study.load import Loaded, load_sweeps
+from auglens.study.load import Loaded, StudyError, load_sweeps
 from auglens.study.measured import Results, alike_only
 from auglens.study.null_values import group_nulls
-from auglens.study.report import Findings, write_csv, write_report
+from auglens.study.report import Findings, write_report
 from auglens.study.tables import (
     accuracy_table,
     maps_table,
@@ -30,6 +33,8 @@ from auglens.study.trust import TRUST_COLUMNS, trust_tables
 
 __all__ = ["build"]
 
+UNREAD = "Files that could not be read"
+
 
 class Measuring(TypedDict):
     """Arguments of all that measures maps."""
@@ -39,10 +44,16 @@ class Measuring(TypedDict):
 
 
 def build(
-    sweeps: Sequence[Path], *, out: Path, kl_eps: Sequence[float], foreground_threshold: float
+    sweeps: Sequence[Path],
+    *,
+    out: Path,
+    kl_eps: Sequence[float],
+    foreground_threshold: float,
+    reuse: Sequence[Path] = (),
 ) -> Study:
     """See :func:`auglens.study.build_study`."""
-    loaded = load_sweeps(sweeps)
+    _check_out(out)
+    loaded = load_sweeps(sweeps, reuse)
     groups = find_groups(loaded.results)
     measuring = Measuring(kl_eps=kl_eps, foreground_threshold=foreground_threshold)
     with one_thread():
@@ -69,6 +80,7 @@ def build(
     unread = [*unread, *unfit, *_unread_samples(groups)]
     findings = Findings(
         sweeps=sweeps,
+        reuse=reuse,
         groups=evidence,
         tables={**tables, **{name: table for name, table in further.items() if len(table)}},
         absences={
@@ -83,10 +95,14 @@ def build(
 def _written(findings: Findings, loaded: Loaded, comparison: Comparison, out: Path) -> Study:
     """Write tables and report, and hand both over."""
     runs, maps = runs_table(loaded, out), maps_table(comparison.frame)
-    write_csv(out / "runs.csv", runs)
-    write_csv(out / "maps.csv", maps)
+    try:
+        write_csv(out / "runs.csv", runs)
+        write_csv(out / "maps.csv", maps)
+        report = write_report(findings, out / "report")
+    except OSError as error:
+        raise StudyError(f"The report cannot be written to {out}: {error}") from error
     return Study(
-        report=write_report(findings, out / "report"),
+        report=report,
         runs=runs,
         maps=maps,
         table1=findings.tables["table1"],
@@ -94,7 +110,21 @@ def _written(findings: Findings, loaded: Loaded, comparison: Comparison, out: Pa
         failed=[entry.name for entry in loaded.unfinished],
         missing=list(loaded.missing),
         similarity=similarity_means(loaded.results, comparison.frame),
+        unread=findings.absences.get(UNREAD, []),
     )
+
+
+def _check_out(out: Path) -> None:
+    """Refuse to write where a link leads elsewhere.
+
+    Raises:
+        StudyError: Naming it.
+    """
+    try:
+        for name in ("tables", "figures", "methods"):
+            check_no_link(out, "report", name)
+    except ValueError as error:
+        raise StudyError(str(error)) from error
 
 
 def _evidence(
@@ -139,9 +169,9 @@ def _unread_samples(groups: Sequence[Group]) -> list[str]:
     for group in groups:
         for label, run in first_seed_runs(group).items():
             try:
-                read_samples(run.folder)
+                run.samples()
             except RecordError as error:
-                said.append(f"{label}: {error}")
+                said.append(visible(f"{label}: {error}"))
     return said
 
 
@@ -161,7 +191,7 @@ def _absences(
         "Runs without similarity": [
             f"{name}: {reason}" for name, reason in comparison.reasons.items()
         ],
-        "Files that could not be read": [*comparison.damage, *unread],
+        UNREAD: [*comparison.damage, *unread],
         "Measures taken with other settings than in other runs, left out of all means": [*unlike],
         "Maps with an undefined measure": _undefined(comparison.frame),
         "Runs on permuted labels, in runs.csv only": [

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auglens.records.identity import digest, group_inputs
+from auglens.records.names import visible
 from auglens.study.load import Run
 from auglens.study.palette import BASELINE, condition_label, condition_order
 
@@ -186,7 +187,7 @@ def _differing_leaves(augment: Mapping[str, Any], alike: Sequence[Mapping[str, A
     leaves = _leaves(augment)
     others = [_leaves(other) for other in alike]
     return ", ".join(
-        f"{key}={value}"
+        visible(f"{key}={value}")
         for key, value in leaves.items()
         if any(other.get(key) != value for other in others)
     )

@@ -12,6 +12,8 @@ from auglens.study import Study
 
 __all__ = ["print_study"]
 
+MOST_LINES = 10
+
 
 def print_study(study: Study, console: Console) -> None:
     """Table 1 beside the poster's, what failed, and where the report is."""
@@ -23,6 +25,10 @@ def print_study(study: Study, console: Console) -> None:
         console.print(Text(f"not finished: {name}"), soft_wrap=True)
     for line in study.missing:
         console.print(Text(line), soft_wrap=True)
+    for line in study.unread[:MOST_LINES]:
+        console.print(Text(f"left out: {line}"), soft_wrap=True)
+    if len(study.unread) > MOST_LINES:
+        console.print(f"left out: {len(study.unread) - MOST_LINES} more files, named in the report")
     console.print(Text(f"Report: {study.report}"), soft_wrap=True)
 
 

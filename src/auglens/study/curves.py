@@ -1,9 +1,12 @@
 """Reads what was measured after every epoch and averages it over seeds. Draws nothing."""
 
+import io
 from collections.abc import Sequence
 
 import pandas as pd
 
+from auglens.records.names import visible
+from auglens.records.reading import read_bytes
 from auglens.study.conditions import Group, labelled_runs
 from auglens.study.load import Run
 
@@ -11,6 +14,8 @@ __all__ = ["CURVES", "convergence", "read_histories", "summarise_curves"]
 
 CURVES = ("train_loss", "val_accuracy")
 SHARE_OF_BEST = 0.95
+HISTORY = "history.csv"
+MOST_BYTES = 2**26
 
 
 def read_histories(groups: Sequence[Group]) -> tuple[pd.DataFrame, list[str]]:
@@ -24,8 +29,8 @@ def read_histories(groups: Sequence[Group]) -> tuple[pd.DataFrame, list[str]]:
     for place, run in labelled_runs(groups):
         try:
             history = _read_history(run)
-        except (OSError, ValueError, KeyError) as error:
-            damage.append(f"{run.name}: history.csv cannot be read: {error}")
+        except (ValueError, LookupError) as error:
+            damage.append(visible(f"{run.name}: history.csv cannot be read: {error}"))
             continue
         frames.append(history.assign(**place))
     columns = ["group", "label", "run", "epoch", *CURVES]
@@ -59,4 +64,14 @@ def convergence(histories: pd.DataFrame) -> pd.DataFrame:
 
 
 def _read_history(run: Run) -> pd.DataFrame:
-    return pd.read_csv(run.folder / "history.csv")[["epoch", *CURVES]]
+    run.check(HISTORY)
+    content = read_bytes(run.folder, HISTORY, most_bytes=MOST_BYTES)
+    history = pd.read_csv(io.BytesIO(content))[["epoch", *CURVES]]
+    counted = [*range(1, len(history) + 1)]
+    if not len(history) or history["epoch"].tolist() != counted:
+        raise ValueError("its epochs are not 1, 2, 3 and so on")
+    if not all(pd.api.types.is_numeric_dtype(history[curve]) for curve in CURVES):
+        raise ValueError("it holds something that is no number")
+    if not history["val_accuracy"].between(0, 1).all():
+        raise ValueError("it holds an accuracy that is not from 0 to 1")
+    return history

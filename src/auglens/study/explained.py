@@ -5,7 +5,6 @@ Legend: N probe images, C channels, H and W pixels.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,14 +15,13 @@ from torch import Tensor
 
 from auglens.metrics.catalogue import of_family
 from auglens.records.measures import MeasureResult, belongs_to, measure_path, read_measures
-from auglens.records.run import Probe, RecordError, read_map, read_probe
+from auglens.records.names import visible
+from auglens.records.run import Probe, RecordError
 from auglens.study.load import Run
 
 __all__ = ["Explained", "ExplainedRun", "read_explained"]
 
 Column = NDArray[Any]
-
-LARGEST = float(np.finfo(np.float64).max)
 
 
 @dataclass(frozen=True)
@@ -86,11 +84,11 @@ class _Reading:
         return ExplainedRun(joined, results, tuple(self.damage))
 
     def _say(self, what: object) -> None:
-        self.damage.append(f"{self.run.name}: {what}")
+        self.damage.append(visible(f"{self.run.name}: {what}"))
 
     def _probe(self) -> Probe | None:
         try:
-            return read_probe(self.run.folder)
+            return self.run.probe()
         except RecordError as error:
             self._say(error)
             return None
@@ -131,14 +129,11 @@ class _Reading:
             return "measures other images than the maps explain"
         if not set(result.columns) <= set(of_family("faithfulness")):
             return "holds measures that are not known"
-        values = chain.from_iterable(result.columns.values())
-        if any(value is not None and abs(value) > LARGEST for value in values):
-            return "holds numbers without bounds"
         return ""
 
 
 def _read_method(run: Run, method: str, probe: Probe) -> Explained:
-    found = read_map(run.folder, method)
+    found = run.maps(method)
     places = pd.Index(probe.probe_ids).get_indexer(pd.Index(found.probe_ids))
     expected = (len(places), *probe.images.shape[2:])
     if (places < 0).any() or found.maps.shape != expected:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from auglens.records.run import Probe, read_map, read_probe, read_samples
+from auglens.records.run import Probe
 from auglens.study.analyses.shifts import ORDER
 from auglens.study.conditions import Condition, Group
 from auglens.study.figures import Distribution, Floor, Style
@@ -190,7 +190,7 @@ def training_sample(runs: Mapping[str, Run]) -> TrainingSample:
     Raises:
         RecordError: If a sample is absent or damaged.
     """
-    samples = {label: read_samples(run.folder) for label, run in runs.items()}
+    samples = {label: run.samples() for label, run in runs.items()}
     first = next(iter(samples.values()))
     rows: dict[str, NDArray[np.floating]] = {NO_COPIES: first["originals"]}
     for label, sample in samples.items():
@@ -214,12 +214,12 @@ def saliency_panels(runs: Mapping[str, Run], method: str) -> SaliencyPanels:
         RecordError: If the maps of a run are damaged.
     """
     first = next(iter(runs.values()))
-    probe = read_probe(first.folder)
+    probe = first.probe()
     places, titles = first_of_each_class(probe, first.record.config["dataset"]["class_names"])
     expected = (len(probe.probe_ids), *probe.images.shape[2:])
     maps = {}
     for label, run in runs.items():
-        own = read_map(run.folder, method)
+        own = run.maps(method)
         if own.maps.shape == expected and np.array_equal(own.probe_ids, probe.probe_ids):
             maps[label] = own.maps[places]
     return SaliencyPanels(probe.images[places], titles, maps)

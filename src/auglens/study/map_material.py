@@ -15,7 +15,7 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 
 from auglens.metrics.catalogue import MEASURES, PRIMARY
-from auglens.records.run import Probe, read_probe
+from auglens.records.run import Probe
 from auglens.saliency.overlay import MAP_COLOURS
 from auglens.study.conditions import Condition, is_baseline
 from auglens.study.evidence import Evidence
@@ -117,7 +117,7 @@ def choose_shown(evidence: Evidence, *, max_pixels: int) -> Shown:
     """
     named = set(evidence.maps["run"])
     runs = [run for run in evidence.group.runs if run.name in named]
-    probe = read_probe(runs[0].folder)
+    probe = runs[0].probe()
     alike = {run.name for run in runs if run.record.probe_hash == probe.hash}
     members = [
         (one, [run for run in one.runs if run.name in alike]) for one in evidence.group.conditions

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from auglens.records.run import RecordError, read_map
+from auglens.records.run import RecordError
 from auglens.saliency.overlay import relative, shared_limit
 from auglens.study.load import Run
 
@@ -127,7 +127,7 @@ def _read(
     """Maps of those of the images that the run has, and their places among the images."""
     nothing = np.empty((0, *size_px)), np.empty(0, np.int64)
     try:
-        found = read_map(run.folder, method)
+        found = run.maps(method)
     except RecordError:
         return nothing
     if found.maps.shape[1:] != size_px:

@@ -8,7 +8,7 @@ import torch
 
 from auglens.metrics.catalogue import MEASURES
 from auglens.metrics.nulls import unrelated_values
-from auglens.records.run import RecordError, read_probe
+from auglens.records.run import RecordError
 from auglens.study.comparison import kl_column
 from auglens.study.conditions import Group
 
@@ -29,7 +29,7 @@ def group_nulls(
     """
     for run in group.runs:
         try:
-            images = torch.from_numpy(read_probe(run.folder).images)
+            images = torch.from_numpy(run.probe().images)
         except RecordError:
             continue
         values = unrelated_values(

@@ -53,6 +53,7 @@ class Findings:
 
     Attributes:
         sweeps: The folders it was made from.
+        reuse: Folders that reused runs were read from.
         groups: One part of the report each.
         tables: By file name, without ending.
         absences: What is missing, by topic.
@@ -61,6 +62,7 @@ class Findings:
     """
 
     sweeps: Sequence[Path]
+    reuse: Sequence[Path]
     groups: Sequence[Evidence]
     tables: Mapping[str, pd.DataFrame]
     absences: Mapping[str, Sequence[str]]

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
+import yaml
 
+from auglens.records.names import visible
+from auglens.records.reading import read_bytes
 from auglens.study.__main__ import measure_settings
 
 __all__ = ["hydra_value", "rebuild_command", "training_commands"]
@@ -19,11 +19,17 @@ PLAIN = re.compile(
     r"(?!(null|true|false|nan|inf)$)([a-z_/]|\.{1,2}(/|$))[\w./+@%-]*", re.IGNORECASE | re.ASCII
 )
 # Every command of a sweep says these anew, or Hydra adds them.
+MOST_BYTES = 2**20
 OWN_OVERRIDES = ("hydra.mode=", "hydra.sweep.dir=")
 
 
 def rebuild_command(
-    sweeps: Sequence[Path], out: Path, *, kl_eps: Sequence[float], foreground_threshold: float
+    sweeps: Sequence[Path],
+    out: Path,
+    *,
+    kl_eps: Sequence[float],
+    foreground_threshold: float,
+    reuse: Sequence[Path] = (),
 ) -> str:
     """One line for a shell; settings that are the default are left out.
 
@@ -32,12 +38,15 @@ def rebuild_command(
         out: The folder that the report folder lies in.
         kl_eps: As of :func:`auglens.study.build_study`.
         foreground_threshold: Likewise.
+        reuse: Likewise.
     """
     defaults = measure_settings()
     joined = ",".join(hydra_value(str(sweep)) for sweep in sweeps)
     words = [f"sweep={joined}" if len(sweeps) == 1 else f"sweep=[{joined}]"]
     if list(sweeps) != [out]:
         words.append(f"out={hydra_value(str(out))}")
+    if reuse:
+        words.append(f"reuse=[{','.join(hydra_value(str(sweep)) for sweep in reuse)}]")
     if list(kl_eps) != list(defaults["kl_eps"]):
         words.append(f"kl_eps=[{','.join(map(repr, kl_eps))}]")
     if foreground_threshold != defaults["foreground_threshold"]:
@@ -54,7 +63,7 @@ def training_commands(sweeps: Sequence[Path]) -> list[str]:
     for sweep in sweeps:
         try:
             given = _overrides(sweep / "multirun.yaml")
-        except (OSError, ValueError, LookupError, TypeError, OmegaConfBaseException, YAMLError):
+        except (ValueError, LookupError, TypeError, RecursionError, yaml.YAMLError):
             continue
         words = [*given, f"hydra.sweep.dir={hydra_value(str(sweep))}"]
         commands.append(shlex.join(["python", "train.py", "-m", *words]))
@@ -82,9 +91,10 @@ def _overrides(path: Path) -> list[str]:
     """All that was said on the command line but where to and how often.
 
     Raises:
-        OSError: Like YAMLError, LookupError and the others where it is not what Hydra writes.
+        ValueError: Like YAMLError, LookupError and the others where it is not what Hydra writes.
     """
-    written: Any = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    content = read_bytes(path.parent, path.name, most_bytes=MOST_BYTES)
+    written: Any = yaml.safe_load(content.decode())
     given = written["hydra"]["overrides"]
-    words = [str(word) for word in (*given["task"], *given["hydra"])]
-    return [word for word in words if not word.startswith(OWN_OVERRIDES)]
+    words = [word for word in (*given["task"], *given["hydra"]) if isinstance(word, str)]
+    return [visible(word) for word in words if not word.startswith(OWN_OVERRIDES)]

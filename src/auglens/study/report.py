@@ -21,6 +21,7 @@ from auglens.study.analysis_illustrations import (
 from auglens.study.analysis_tables import describe_analyses
 from auglens.study.claims import describe_claims
 from auglens.study.condition_means import explaining_methods
+from auglens.study.csv_files import write_csv
 from auglens.study.evidence import Evidence, correlate
 from auglens.study.illustrations import Illustration, illustrate_training
 from auglens.study.limits import describe_limits, describe_making
@@ -40,7 +41,7 @@ from auglens.study.trust_illustrations import illustrate_equivariance, illustrat
 from auglens.study.trust_sections import describe_trust, sections_of_trust
 from auglens.study.verdicts.primary import further_verdicts, verdicts
 
-__all__ = ["Findings", "write_csv", "write_report"]
+__all__ = ["Findings", "write_report"]
 
 # One row a step of every curve, or a run and class: too long for a summary.
 LONG_TABLES = frozenset({"faithfulness_curves", "consensus", "scaling", "class_maps"})
@@ -66,7 +67,7 @@ def write_report(findings: Findings, folder: Path) -> Path:
     write_json(folder / "summary.json", _summary(findings, parts))
     page = folder / "report.html"
     measured = _measured(findings)
-    command = rebuild_command(findings.sweeps, folder.parent, **measured)
+    command = rebuild_command(findings.sweeps, folder.parent, reuse=findings.reuse, **measured)
     write_text(page, render_report(findings, parts, command=command))
     commands = [*training_commands(findings.sweeps), *_explaining(findings), command]
     results = render_results(
@@ -74,11 +75,6 @@ def write_report(findings: Findings, folder: Path) -> Path:
     )
     write_text(folder / "results.md", results)
     return page
-
-
-def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table with every float to its last digit."""
-    write_text(path, table.to_csv(index=False, lineterminator="\n"))
 
 
 class Measured(TypedDict):

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from auglens.records.run import Probe, SaliencyMaps, read_map, read_probe
+from auglens.study.csv_files import read_csv
 from auglens.study.load import StudyError
 from auglens.study.tables import MAPS_COLUMNS, RUNS_COLUMNS
 
@@ -40,7 +41,7 @@ class SavedTables(Mapping[str, pd.DataFrame]):
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         if name not in self._read:
-            self._read[name] = _read_table(self._paths[name])
+            self._read[name] = read_csv(self._paths[name])
         return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -155,33 +156,16 @@ def read_sweep(folder: Path) -> Sweep:
     columns = {"runs.csv": tuple(RUNS_COLUMNS), "maps.csv": MAPS_COLUMNS}
     for name, expected in columns.items():
         path = folder / name
-        held = tuple(_read_table(path, num_rows=0).columns) if path.is_file() else ()
+        held = tuple(read_csv(path, num_rows=0).columns) if path.is_file() else ()
         if held != expected:
             found = "is of another version of AugLens" if held else "is not there"
             command = f"python -m auglens.study sweep={shlex.quote(str(folder))}"
             raise StudyError(f"{path} {found}; build the report first: {command}")
     return Sweep(
         folder=folder,
-        runs=_read_table(folder / "runs.csv", types=RUNS_COLUMNS),
-        maps=_read_table(folder / "maps.csv", types=MAPS_TYPES),
+        runs=read_csv(folder / "runs.csv", types=RUNS_COLUMNS),
+        maps=read_csv(folder / "maps.csv", types=MAPS_TYPES),
     )
-
-
-def _read_table(
-    path: Path, types: Mapping[str, str] | None = None, num_rows: int | None = None
-) -> pd.DataFrame:
-    """A written table; without columns, an empty one."""
-    try:
-        return pd.read_csv(
-            path,
-            dtype=None if types is None else dict(types),
-            nrows=num_rows,
-            # A run or an augmentation may be called "None" or "NA".
-            keep_default_na=False,
-            na_values=[""],
-        )
-    except pd.errors.EmptyDataError:
-        return pd.DataFrame()
 
 
 def _check_same_images(names: Sequence[str], found: Sequence[SaliencyMaps]) -> None:

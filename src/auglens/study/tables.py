@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from auglens.metrics.catalogue import MEASURES, of_family
+from auglens.records.names import visible_name
 from auglens.study.comparison import Comparison, measure_names
 from auglens.study.conditions import Condition, Group
 from auglens.study.load import Loaded, Run, Unfinished
@@ -144,7 +145,9 @@ def similarity_means(
 
 
 def _way(start: Path, folder: Path) -> str:
-    return Path(os.path.relpath(folder.resolve(), start.resolve())).as_posix()
+    way = Path(os.path.relpath(folder.resolve(), start.resolve())).as_posix()
+    # No table can hold a name that is no text, nor should one steer a terminal.
+    return way if way.isprintable() else visible_name(way)
 
 
 def _run_row(entry: Run | Unfinished) -> dict[str, Any]:

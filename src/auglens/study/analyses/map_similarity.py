@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from auglens.metrics.pairwise import pairwise_cc, pairwise_spearman
 from auglens.records.identity import digest
-from auglens.records.run import RecordError, SaliencyMaps, read_map
+from auglens.records.run import RecordError, SaliencyMaps
 from auglens.study.analyses.pairing import paired_runs
 from auglens.study.conditions import Condition, Group
 from auglens.study.load import Run
@@ -74,7 +74,7 @@ def read_group_maps(group: Group, method: str) -> GroupMaps:
     stacks: dict[str, _Stack] = {}
     for place, run in enumerate(every):
         try:
-            found = read_map(run.folder, method)
+            found = run.maps(method)
         except RecordError:
             continue
         way = _way(run, found)
