@@ -10,7 +10,14 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["read_arrays", "write_arrays", "write_bytes", "write_json", "write_text"]
+__all__ = [
+    "read_arrays",
+    "remove_unfinished",
+    "write_arrays",
+    "write_bytes",
+    "write_json",
+    "write_text",
+]
 
 
 def write_bytes(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -33,6 +40,12 @@ def write_bytes(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     except BaseException:
         Path(unfinished).unlink(missing_ok=True)
         raise
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed processes left half-written in ``folder``, whose only writer we are."""
+    for unfinished in (*folder.glob(".*.part"), *folder.glob("*/.*.part")):
+        unfinished.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
