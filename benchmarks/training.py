@@ -137,6 +137,7 @@ class Session:
             History(self.folder / "history.csv"),
             EpochProgress(name, console),
             SaliencyMaps(self.run.explainer, self.folder, figures=figures, console=console),
+            training._checkpoints(self.run, self.folder),
         ]
         return training._trainer(self.run, self.folder, tracked, [*usual, *callbacks])
 

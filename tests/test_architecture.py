@@ -13,6 +13,7 @@ ROOT = Path(auglens.__file__).parent
 LEAVES = ("augment", "datasets", "metrics", "models", "records", "saliency")
 COMPOSITION = {
     "callbacks",
+    "checkpoints",
     "components",
     "datamodule",
     "explain",
@@ -59,6 +60,7 @@ ONE_HOME = {
     "pandas": "study",
     "pytorch_lightning": (
         "callbacks",
+        "checkpoints",
         "components",
         "datamodule",
         "module",

@@ -1,9 +1,12 @@
 """Lightning callbacks: when things are written and shown. How is decided elsewhere."""
 
 import csv
+import io
 import math
 import time
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from rich.console import Console
@@ -16,6 +19,7 @@ from auglens.metrics.entropy import entropy
 from auglens.metrics.running import MapEntropy
 from auglens.module import ClassifierModule
 from auglens.progress import image_progress
+from auglens.records.files import write_text
 from auglens.tracking import log_histogram, log_images, log_metrics
 
 __all__ = ["EpochProgress", "History", "SaliencyMaps"]
@@ -27,21 +31,36 @@ class History(Callback):
     """Appends one row an epoch to ``history.csv``; epochs count from 1.
 
     Args:
-        path: The file, begun anew.
+        path: The file; begun with the rows of the epochs before an interruption.
 
     Attributes:
         rows: What was written so far.
+        seconds_before: Of the epochs before an interruption; None if there was none.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.rows: list[dict[str, float]] = []
+        self.seconds_before: float | None = None
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the header."""
+    def state_dict(self) -> dict[str, Any]:
+        """The rows so far."""
+        return {"rows": self.rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on after these rows."""
+        self.rows = state_dict["rows"]
+        self.seconds_before = sum(row["seconds"] for row in self.rows)
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the header, and the rows before an interruption; what came after them is undone."""
         del trainer, pl_module
-        with self.path.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerow(HISTORY_COLUMNS)
+        self._write_whole()
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the finished file once more, flushed to the disk."""
+        del trainer, pl_module
+        self._write_whole()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
@@ -52,7 +71,7 @@ class History(Callback):
         """Write the epoch's row.
 
         Raises:
-            ValueError: If the training loss is not finite.
+            ValueError: If the training or the validation loss is not finite.
         """
         # Lightning calls this before the module's own hook, which logs the training loss.
         metrics = {**trainer.callback_metrics, "train_loss": pl_module.train_loss}
@@ -61,18 +80,32 @@ class History(Callback):
         row["seconds"] = time.perf_counter() - self._started
         self.rows.append(row)
         with self.path.open("a", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerow([int(row["epoch"]), *list(row.values())[1:]])
-        if not math.isfinite(row["train_loss"]):
-            raise ValueError(
-                f"The training loss is {row['train_loss']} in epoch {row['epoch']:.0f}; a smaller "
-                "optimizer.lr or trainer.gradient_clip_val may help."
-            )
+            file.write(_csv([_cells(row)]))
+        for name, words in (("train_loss", "training"), ("val_loss", "validation")):
+            if not math.isfinite(row[name]):
+                raise ValueError(
+                    f"The {words} loss is {row[name]} in epoch {row['epoch']:.0f}; a smaller "
+                    "optimizer.lr or trainer.gradient_clip_val may help."
+                )
+
+    def _write_whole(self) -> None:
+        write_text(self.path, _csv([HISTORY_COLUMNS, *map(_cells, self.rows)]))
 
     @property
     def best_epoch(self) -> int:
         """The epoch with the best validation accuracy, the earliest if tied."""
         best = max(self.rows, key=lambda row: (row["val_accuracy"], -row["epoch"]))
         return int(best["epoch"])
+
+
+def _cells(row: dict[str, float]) -> list[float]:
+    return [int(row["epoch"]), *list(row.values())[1:]]
+
+
+def _csv(rows: Iterable[Iterable[object]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 class EpochProgress(Callback):
@@ -99,7 +132,9 @@ class EpochProgress(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Show the bar."""
         del pl_module
-        self.task = self.bar.add_task(self.label, total=trainer.max_epochs, accuracy=0.0)
+        self.task = self.bar.add_task(
+            self.label, total=trainer.max_epochs, completed=trainer.current_epoch, accuracy=0.0
+        )
         self.bar.start()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -1,6 +1,7 @@
 """The LightningDataModule: images in memory, read by whole batches. Receives its augmentation."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from pytorch_lightning import LightningDataModule
@@ -62,6 +63,21 @@ class TrainBatches:
         for _ in range(self.steps):
             self.samples_shown += self.batch_size
             yield self.fetch(self._next_positions())
+
+    # Not named state_dict: Lightning would keep loaders that have one by itself, a second time.
+    def position(self) -> dict[str, Any]:
+        """Where the walk is: what is left of the shuffled set, the order's source, the count."""
+        return {
+            "queue": self._queue.clone(),
+            "generator": self.generator.get_state(),
+            "samples_shown": self.samples_shown,
+        }
+
+    def go_to(self, position: dict[str, Any]) -> None:
+        """Continue from what :meth:`position` said."""
+        self._queue = position["queue"]
+        self.generator.set_state(position["generator"])
+        self.samples_shown = position["samples_shown"]
 
     def _next_positions(self) -> Tensor:
         while len(self._queue) < self.batch_size:
@@ -152,6 +168,16 @@ class ImageDataModule(LightningDataModule):
             steps=steps_per_epoch,
             generator=order_generator,
         )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where training data are: the walk over them and the source of fresh copies."""
+        augment = self.augment_generator.get_state()
+        return {"walk": self.train_batches.position(), "augment_generator": augment}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.train_batches.go_to(state_dict["walk"])
+        self.augment_generator.set_state(state_dict["augment_generator"])
 
     def train_dataloader(self) -> TrainBatches:
         """Shuffled batches of the training set, on the trainer's device."""

@@ -35,8 +35,10 @@ __all__ = [
     "ProbeTarget",
     "check_probe",
     "checkpoint_name",
+    "difference",
     "load_weights",
     "predict",
+    "read_checkpoint",
 ]
 
 ProbeTarget = Literal["true_class", "predicted_class"]
@@ -46,6 +48,8 @@ LAST_CHECKPOINT = "last.ckpt"
 NETWORK_PREFIX = "net."
 PROBE = "probe.npz"
 PREDICTED_AT_ONCE = 200
+# Tensors lie in it as they are, so its size is what reading it takes.
+MOST_CHECKPOINT_BYTES = 2**36
 
 
 @dataclass(frozen=True)
@@ -226,19 +230,50 @@ def load_weights(net: nn.Module, path: Path) -> None:
     Raises:
         RecordError: If the checkpoint is absent, damaged, or of another network.
     """
-    try:
-        _check_archive(inner_path(path.parent, path.name))
-        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-        weights = {
-            name.removeprefix(NETWORK_PREFIX): value
-            for name, value in state.items()
-            if name.startswith(NETWORK_PREFIX)
-        }
-        net.load_state_dict(weights)
+    weights = {
+        name.removeprefix(NETWORK_PREFIX): value
+        for name, value in read_checkpoint(path)["state_dict"].items()
+        if name.startswith(NETWORK_PREFIX)
+    }
+    other = difference(weights, net.state_dict())
+    if other:
+        raise RecordError(f"{path} cannot be loaded: it is of another network: {other}")
+    net.load_state_dict(weights)
+
+
+def read_checkpoint(path: Path, *, map_location: Any = "cpu") -> dict[str, Any]:  # noqa: ANN401
+    """Content of a checkpoint: tensors and plain values, never code.
+
+    Args:
+        path: The file.
+        map_location: Where its tensors go, as for ``torch.load``.
+
+    Raises:
+        RecordError: If it is absent, damaged, or no checkpoint with a ``state_dict`` of tensors.
+    """
     # torch and zipfile raise a wide family of errors on damaged files.
+    try:
+        _check_archive(inner_path(path.parent, path.name, most_bytes=MOST_CHECKPOINT_BYTES))
+        content: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
     except Exception as error:
-        reason = str(error).split(". ")[0]
+        reason = " ".join(str(error).split()).split(". ")[0] or type(error).__name__
         raise RecordError(f"{path} cannot be loaded: {reason}") from error
+    state = content.get("state_dict") if isinstance(content, dict) else None
+    if not isinstance(state, dict) or not all(isinstance(one, Tensor) for one in state.values()):
+        raise RecordError(f"{path} cannot be loaded: it holds no state_dict of tensors")
+    return content
+
+
+def difference(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
+    """The first way in which ``weights`` are of another network than ``expected``; empty if none."""
+    for name in expected:
+        if name not in weights:
+            return f"it lacks {name}"
+        held, wanted = tuple(weights[name].shape), tuple(expected[name].shape)
+        if held != wanted:
+            return f"{name} is {held} there and {wanted} here"
+    surplus = [name for name in weights if name not in expected]
+    return f"it has {surplus[0]}" if surplus else ""
 
 
 def _check_archive(path: Path) -> None:

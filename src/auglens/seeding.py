@@ -4,12 +4,13 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.random import SeedSequence
 
-__all__ = ["Role", "role_generator", "seeded_globals"]
+__all__ = ["Role", "global_states", "role_generator", "seeded_globals", "set_global_states"]
 
 
 class Role(IntEnum):
@@ -62,3 +63,27 @@ def seeded_globals(seed: int) -> Iterator[None]:
     finally:
         random.setstate(python_state)
         np.random.set_state(numpy_state)  # noqa: NPY002
+
+
+def global_states() -> dict[str, Any]:
+    """States of Python's, NumPy's and torch's global generators, as tensors and plain values."""
+    numpy_state: Any = np.random.get_state(legacy=False)  # noqa: NPY002
+    key = torch.from_numpy(numpy_state["state"]["key"].astype(np.int64))
+    return {
+        "python": random.getstate(),
+        "numpy": {**numpy_state, "state": {**numpy_state["state"], "key": key}},
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+    }
+
+
+def set_global_states(states: dict[str, Any]) -> None:
+    """Put the global generators where :func:`global_states` found them."""
+    random.setstate(states["python"])
+    numpy_state = states["numpy"]
+    key = numpy_state["state"]["key"].numpy().astype(np.uint32)
+    np.random.set_state({**numpy_state, "state": {**numpy_state["state"], "key": key}})  # noqa: NPY002
+    torch.set_rng_state(states["torch"])
+    # Generators of this machine's GPUs only: a run may go on where there are fewer.
+    if torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(states["cuda"][: torch.cuda.device_count()])

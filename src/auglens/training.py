@@ -13,27 +13,27 @@ from typing import Any
 
 import torch
 from pytorch_lightning import Callback, Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
 from rich.console import Console
 from torch import Tensor
 
 from auglens import provenance, run_figures
 from auglens.augment.training_set import build_training_set
 from auglens.callbacks import EpochProgress, History, SaliencyMaps
-from auglens.components import Components, Config, build_network, built
+from auglens.checkpoints import Checkpoints, WholeFiles, resume_point
+from auglens.components import Components, build_network, built
 from auglens.datamodule import ImageDataModule
 from auglens.datasets.spec import Split
-from auglens.explainer import LAST_CHECKPOINT, checkpoint_name
+from auglens.explainer import checkpoint_name, load_weights
 from auglens.metrics.accuracy import accuracy, balanced_accuracy
 from auglens.module import ClassifierModule
 from auglens.records.arrays import write_arrays
+from auglens.records.files import remove_unfinished
 from auglens.records.run import RunRecord
 from auglens.seeding import Role, role_generator, seeded_globals
 from auglens.tracking import TrackedRun
 
 __all__ = ["train"]
 
-UNFINISHED = ".checkpoints"
 NVML_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"
 NUM_SAMPLES = 5
 
@@ -59,6 +59,8 @@ class PhaseClock:
 def train(run: Components, folder: Path, tracked: TrackedRun, console: Console) -> RunRecord:
     """Train, test and explain one network; everything but the record is in ``folder`` then.
 
+    With ``paths.resume`` an interrupted training goes on after its last epoch, to the same result.
+
     Args:
         run: What to train.
         folder: The run folder.
@@ -66,34 +68,53 @@ def train(run: Components, folder: Path, tracked: TrackedRun, console: Console) 
         console: Where progress is shown.
     """
     started = time.perf_counter()
-    _clear(folder)
     clock = PhaseClock()
     with seeded_globals(run.config["seeds"]["init"]), _few_checks(), warnings.catch_warnings():
         # https://github.com/Lightning-AI/pytorch-lightning/issues/21326
         warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
         module = _module(run)
+        point = _resume_point(run, folder, module, console)
+        _clear(folder, keep=point)
         run.explainer.rehearse(module.net)
         with clock.phase("augment"):
             data = _datamodule(run)
             _write_samples(run, data, folder)
         history = History(folder / "history.csv")
         maps = SaliencyMaps(run.explainer, folder, figures=run.config["figures"], console=console)
-        callbacks = [history, EpochProgress(tracked.name, console), maps]
+        checkpoints = _checkpoints(run, folder)
+        callbacks = [history, EpochProgress(tracked.name, console), maps, checkpoints]
         trainer = _trainer(run, folder, tracked, callbacks)
         with clock.phase("fit"):
-            trainer.fit(module, datamodule=data)
-        _keep_checkpoints(folder)
+            trainer.fit(module, datamodule=data, ckpt_path=point, weights_only=True)
+        checkpoints.write_model()
         _test(run, trainer, module, data, folder, clock)
     clock.seconds["total"] = time.perf_counter() - started
+    if history.seconds_before is not None:
+        clock.seconds["fit_before_interruption"] = history.seconds_before
     return _record(run, module, history, clock, data.train_batches.samples_shown)
 
 
-def _clear(folder: Path) -> None:
+def _resume_point(
+    run: Components, folder: Path, module: ClassifierModule, console: Console
+) -> Path | None:
+    if not run.config["paths"]["resume"]:
+        return None
+    return resume_point(
+        folder,
+        run.identity,
+        module,
+        lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True),
+    )
+
+
+def _clear(folder: Path, *, keep: Path | None) -> None:
     """Remove what an earlier, unfinished training left: its maps belong to other weights."""
-    for name in ("saliency", "figures", UNFINISHED):
+    for name in ("saliency", "figures"):
         shutil.rmtree(folder / name, ignore_errors=True)
     for path in (folder / "probe.npz", *folder.glob("*.ckpt")):
-        path.unlink(missing_ok=True)
+        if path != keep:
+            path.unlink(missing_ok=True)
+    remove_unfinished(folder)
 
 
 def _test(
@@ -110,13 +131,9 @@ def _test(
         trainer.test(module, datamodule=data, verbose=False)
     with clock.phase("test_and_explain"):
         module.tested_weights = "best"
-        trainer.test(
-            module,
-            datamodule=data,
-            ckpt_path=folder / checkpoint_name(run.config),
-            verbose=False,
-            weights_only=True,
-        )
+        # Not Lightning's ckpt_path: it would put data and history back to that epoch, too.
+        load_weights(module.net, folder / checkpoint_name(run.config))
+        trainer.test(module, datamodule=data, verbose=False)
 
 
 @contextmanager
@@ -174,28 +191,19 @@ def _trainer(
     return Trainer(
         **run.config["trainer"],
         logger=built(run.config["logger"])(tracked) or False,
-        callbacks=[*callbacks, *_checkpoints(run.config, folder)],
+        callbacks=callbacks,
+        plugins=[WholeFiles()],
         default_root_dir=folder,
     )
 
 
-def _checkpoints(config: Config, folder: Path) -> list[Callback]:
-    """``best.ckpt``, chosen on validation accuracy alone; ``last.ckpt`` where it is the model."""
-    unfinished = folder / UNFINISHED
-    last = ModelCheckpoint(unfinished, filename="last", save_weights_only=True)
-    if checkpoint_name(config) == LAST_CHECKPOINT:
-        return [last]
-    best = ModelCheckpoint(
-        unfinished, filename="best", monitor="val_accuracy", mode="max", save_weights_only=True
+def _checkpoints(run: Components, folder: Path) -> Checkpoints:
+    return Checkpoints(
+        folder,
+        identity=run.identity,
+        model=checkpoint_name(run.config),
+        every_epoch=run.config["paths"]["resume"],
     )
-    return [best, last] if config["paths"]["resume"] else [best]
-
-
-def _keep_checkpoints(folder: Path) -> None:
-    """Checkpoints appear in the run folder when training is over, whole."""
-    for path in (folder / UNFINISHED).iterdir():
-        path.replace(folder / path.name)
-    (folder / UNFINISHED).rmdir()
 
 
 def _write_samples(run: Components, data: ImageDataModule, folder: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from auglens.checkpoints import Checkpoints
 from benchmarks.peers import plain, tuned
 from benchmarks.training import EpochTurns, Peer, Session, StepTurns, composed
 
@@ -97,7 +98,8 @@ def test_every_turn_is_timed_and_the_first_is_not_counted(make_session: MakeSess
     epochs = turns.lasting(3)
     session = make_session(f"trainer.max_epochs={epochs}", "data.steps_per_epoch=1")
     with session.running():
-        session.trainer(turns).fit(session.module, datamodule=session.data)
+        trainer = session.trainer(turns)
+        trainer.fit(session.module, datamodule=session.data)
     (found,) = turns.comparisons("work", ["peer"], [1.2])
     assert (epochs, found.bar, found.peer_s) == (9, 1.2, [1.0] * 3)
     assert len(found.ours_s) == 3
@@ -105,7 +107,8 @@ def test_every_turn_is_timed_and_the_first_is_not_counted(make_session: MakeSess
     assert calls == [0, 1, 2, 3, 4]
     # All that a run leaves: the whole epoch was timed, not a bare loop.
     assert (session.folder / "history.csv").read_text().count("\n") == 1 + epochs
-    assert (session.folder / ".checkpoints" / "best.ckpt").exists()
+    assert isinstance(trainer.checkpoint_callback, Checkpoints)
+    assert trainer.checkpoint_callback.chosen["state_dict"]
     assert list((session.folder / "csv").rglob("metrics.csv"))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["check_no_link", "write_bytes", "write_json", "write_text"]
+__all__ = ["check_no_link", "remove_unfinished", "write_bytes", "write_json", "write_text"]
 
 
 def write_bytes(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -30,6 +30,12 @@ def write_bytes(path: Path, write: Callable[[IO[bytes]], object]) -> None:
     except BaseException:
         Path(unfinished).unlink(missing_ok=True)
         raise
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what killed processes left half-written in ``folder``, whose only writer we are."""
+    for unfinished in (*folder.glob(".*.part"), *folder.glob("*/.*.part")):
+        unfinished.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
