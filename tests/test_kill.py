@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +28,7 @@ COMMAND = (
     "augment=crop,none",
     *(word for word in SMALL if "max_epochs" not in word),
     # The run lasts long enough to be hit, and the report is part of what is hit.
-    "trainer.max_epochs=12",
+    "trainer.max_epochs=40",
     "logger=none",
     "figures=false",
 )
@@ -86,9 +85,17 @@ def phase(folder: Path) -> str:
     return "; ".join([*runs, "report begun" if (folder / "report").exists() else "no report"])
 
 
-def weights(run: Path) -> dict[str, bytes]:
+def contents(run: Path) -> dict[str, object]:
+    """All of a run's files that hold results, as plain values without times."""
     state = torch.load(run / "best.ckpt", weights_only=True)["state_dict"]
-    return {name: value.numpy().tobytes() for name, value in state.items()}
+    found: dict[str, object] = {
+        "best.ckpt": {name: value.numpy().tobytes() for name, value in state.items()},
+        "history.csv": pd.read_csv(run / "history.csv").drop(columns="seconds").to_csv(),
+    }
+    for path in ("probe.npz", "samples.npz", "saliency/gradient.npz"):
+        arrays = read_arrays(run / path)
+        found[path] = {name: (str(one.dtype), one.tobytes()) for name, one in arrays.items()}
+    return found
 
 
 def differences(one: Path, other: Path) -> list[str]:
@@ -99,34 +106,23 @@ def differences(one: Path, other: Path) -> list[str]:
         found.append("runs.csv")
     if (one / "maps.csv").read_bytes() != (other / "maps.csv").read_bytes():
         found.append("maps.csv")
-    names = [{run.name for run in run_folders(sweep)} for sweep in (one, other)]
-    if names[0] != names[1]:
+    mine, theirs = ({run.name: run for run in run_folders(sweep)} for sweep in (one, other))
+    if set(mine) != set(theirs):
         return [*found, "run folders"]
-    for name in sorted(names[0]):
-        if weights(one / name) != weights(other / name):
-            found.append(f"{name}/best.ckpt")
-        histories = [
-            pd.read_csv(sweep / name / "history.csv").drop(columns="seconds")
-            for sweep in (one, other)
-        ]
-        if not histories[0].equals(histories[1]):
-            found.append(f"{name}/history.csv")
-        for path in ("probe.npz", "samples.npz", "saliency/gradient.npz"):
-            arrays = [read_arrays(sweep / name / path) for sweep in (one, other)]
-            if not _equal(arrays[0], arrays[1]):
-                found.append(f"{name}/{path}")
+    for name in sorted(mine):
+        held, wanted = contents(mine[name]), contents(theirs[name])
+        found += [f"{name}/{path}" for path in wanted if held[path] != wanted[path]]
     return found
 
 
-def _equal(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:  # type: ignore[type-arg]
-    return set(one) == set(other) and all(
-        one[name].dtype == other[name].dtype and (one[name] == other[name]).all() for name in one
-    )
-
-
 def moments() -> list[object]:
-    """When to kill, as a fraction of the undisturbed sweep; every second sweep resumes in runs."""
-    drawn: Sequence[float] = np.random.default_rng(SEED).uniform(0, 1, NUM_MOMENTS).tolist()
+    """When to kill, as a fraction of the undisturbed sweep; every second sweep resumes in runs.
+
+    One moment at random in each tenth of the sweep, in random order.
+    """
+    random = np.random.default_rng(SEED)
+    tenths = random.permutation(NUM_MOMENTS)
+    drawn = ((tenths + random.uniform(size=NUM_MOMENTS)) / NUM_MOMENTS).tolist()
     return [
         pytest.param(
             fraction,
@@ -153,6 +149,7 @@ def test_a_killed_sweep_ends_as_an_undisturbed_one(
     process.send_signal(signal.SIGKILL)
     process.wait(LONGEST_S)
     fell = phase(folder)
+    sys.stdout.write(f"Killed at {fraction:.3f}: {fell}\n")
     options = (f"paths.resume={str(resume).lower()}", f"hydra.sweep.dir={folder}")
     assert cli(*COMMAND, *options) == 0, fell
     assert differences(folder, undisturbed.folder) == [], fell
@@ -160,6 +157,31 @@ def test_a_killed_sweep_ends_as_an_undisturbed_one(
     assert not leftovers, fell
     states = {run.name: read_status(run)["state"] for run in run_folders(folder)}
     assert set(states.values()) == {"COMPLETED"}, fell
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["term", "int"]
+)
+def test_an_interrupted_process_says_so_and_its_run_goes_on(
+    undisturbed: Undisturbed,
+    cli: Cli,
+    data_dir: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    number: signal.Signals,
+    code: int,
+) -> None:
+    folder = tmp_path / "day" / "time"
+    process = started(folder, data_dir, "paths.resume=true")
+    first = folder / "0-crop-s1-seed0"
+    while not (first / "last.ckpt").exists() and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(number)
+    assert process.wait(LONGEST_S) == code
+    assert read_status(first)["state"] == "INTERRUPTED"
+    assert cli(*COMMAND, "paths.resume=true", f"hydra.sweep.dir={folder}") == 0
+    assert "0-crop-s1-seed0 goes on after epoch" in capsys.readouterr().out
+    assert differences(folder, undisturbed.folder) == []
 
 
 def test_two_different_sweeps_are_told_apart(undisturbed: Undisturbed, tmp_path: Path) -> None:

@@ -14,7 +14,15 @@ from auglens.callbacks import SaliencyMaps
 from auglens.checkpoints import Checkpoints, WholeFiles, resume_point
 from auglens.explainer import checkpoint_name, load_weights
 from auglens.module import ClassifierModule
-from auglens.records.run import RecordError, read_map, read_probe, read_record, read_status
+from auglens.records.run import (
+    RecordError,
+    RunState,
+    read_map,
+    read_probe,
+    read_record,
+    read_status,
+    write_status,
+)
 from tests.conftest import SMALL, Cli
 
 # https://github.com/Lightning-AI/pytorch-lightning/issues/21326
@@ -231,6 +239,20 @@ def test_a_sweep_goes_on_in_the_middle_of_its_second_run(
     alone = tmp_path / "alone"
     assert cli(*FOUR, *QUIET, f"hydra.run.dir={alone}") == 0
     assert result(folder / "1-crop-s1-seed0") == result(alone)
+
+
+def test_a_run_killed_after_its_record_is_complete(cli: Cli, tmp_path: Path) -> None:
+    folder = tmp_path / "day" / "time"
+    arguments = ("-m", *SMALL, *QUIET, f"hydra.sweep.dir={folder}")
+    assert cli(*arguments) == 0
+    run = folder / "0-crop-s1-seed0"
+    before = (run / "record.json").read_bytes()
+    write_status(run, RunState.RUNNING, phase="training")
+    (run / ".status.json-abc.part").write_text("half")
+    assert cli(*arguments) == 0
+    assert read_status(run)["state"] == "COMPLETED"
+    assert not list(run.rglob("*.part"))
+    assert (run / "record.json").read_bytes() == before
 
 
 def test_checkpoints_hold_no_code(interrupted: Path) -> None:

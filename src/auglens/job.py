@@ -20,6 +20,7 @@ from auglens.components import Components, build_components, build_network
 from auglens.explainer import check_probe, checkpoint_name, load_weights
 from auglens.failures import describe_failure, is_disk_full
 from auglens.progress import image_progress
+from auglens.records.files import remove_unfinished
 from auglens.records.jobs import note_job
 from auglens.records.locks import identity_lock
 from auglens.records.run import (
@@ -205,16 +206,22 @@ def _train(job: Job, components: Components) -> float:
 def _reuse(job: Job, components: Components, finished: Path) -> float:
     """Train nothing; make the maps that the finished run lacks, in its own folder."""
     record = read_record(finished)
+    if finished.parent == job.sweep:
+        _mend(finished, components.identity)
     added = components.explainer.missing(finished)
     if added:
         _explain(job, components, finished, record)
     _say(job.folder, RunState.REUSED, identity=components.identity, run=str(finished.absolute()))
-    if finished.samefile(job.folder) and read_status(finished).get("state") != RunState.COMPLETED:
-        # It ended between its record and its last word.
-        write_status(finished, RunState.COMPLETED, identity=components.identity)
     note = f"reused{', explained by ' + ', '.join(added) if added else ''}"
     job.console.print(_line(record, note), soft_wrap=True)
     return record.test_accuracy
+
+
+def _mend(finished: Path, identity: str) -> None:
+    """Say of a run that it is complete where its process was killed before it could."""
+    remove_unfinished(finished)
+    if read_status(finished).get("state") != RunState.COMPLETED:
+        write_status(finished, RunState.COMPLETED, identity=identity)
 
 
 def _explain(job: Job, components: Components, finished: Path, record: RunRecord) -> None:
