@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-__all__ = ["HYDRA_WORDS", "check_config", "check_parameters", "shown"]
+__all__ = ["FURTHER", "HYDRA_WORDS", "SETTINGS", "check_config", "check_parameters", "shown"]
 
 LONGEST_VALUE = 80
 HYDRA_WORDS = frozenset({"_target_", "_partial_", "_convert_", "_recursive_", "_args_"})
@@ -204,6 +204,8 @@ def check_config(config: Mapping[str, Any], *, trainer: Callable[..., object]) -
     Raises:
         ValueError: In one line: key, value and what is allowed of every setting at fault.
     """
+    if not config.get("saliency"):
+        raise ValueError("saliency=[] explains nothing; name at least one method.")
     mistakes = list(_unknown(config)) or list(_violations(config))
     if mistakes:
         # Seeds follow the seed: one mistake is said once.
