@@ -13,7 +13,8 @@ from omegaconf.errors import OmegaConfBaseException
 from auglens.components import build_components, build_network
 from tests.conftest import REPOSITORY, SMALL
 
-COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException)
+# Hydra answers augment=3 with a plain ValueError.
+COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, ValueError)
 
 
 class NotComposedError(ValueError):
