@@ -86,7 +86,7 @@ def _measure(name: str, asked: argparse.Namespace, scratch: Path) -> None:
     place = Place(asked.mnist.absolute(), asked.peers.absolute(), scratch)
     if not (place.raw / "train-images-idx3-ubyte").exists():
         # Fetches and unpacks the files, or says where to put them.
-        built(composed("dataset=mnist")["dataset"])(data_dir=place.mnist)
+        built(composed("dataset=mnist")["dataset"], "dataset")(data_dir=place.mnist)
     measured = importlib.import_module(f"benchmarks.{name}").measure(place)
     rows = [{"kind": type(one).__name__, **one.as_json()} for one in measured]
     figures: dict[str, Any] = {}

@@ -113,7 +113,7 @@ def shipped(names: Mapping[str, object]) -> dict[str, Attribution]:
     with initialize_config_dir(str(REPOSITORY / "conf"), version_base="1.3"):
         config = compose("train", overrides=overrides)
     nodes: Any = OmegaConf.to_container(config.saliency.methods, resolve=True)
-    return {name: built(node) for name, node in nodes.items()}
+    return {name: built(node, name) for name, node in nodes.items()}
 
 
 def networks(seed: int) -> tuple[NormalizedNetwork, UsualNetwork]:

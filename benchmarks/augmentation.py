@@ -76,7 +76,7 @@ def _several(work: Callable[[], object]) -> Callable[[], float]:
 
 def augmentation(name: str) -> Augmentation:
     """The one that ``augment=<name>`` configures."""
-    made: Augmentation = built(composed(f"augment={name}")["augment"]["transform"])
+    made: Augmentation = built(composed(f"augment={name}")["augment"]["transform"], name)
     return made
 
 
@@ -87,5 +87,5 @@ def image_by_image(transform: Callable[[Tensor], Tensor], images: Tensor) -> Ten
 
 def _images(place: Place) -> Tensor:
     node = composed("dataset=mnist")["dataset"]
-    images: Tensor = built(node)(data_dir=place.mnist).val.unit_images()
+    images: Tensor = built(node, "dataset")(data_dir=place.mnist).val.unit_images()
     return images[:NUM_IMAGES]

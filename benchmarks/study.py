@@ -93,7 +93,7 @@ def explain(folder: str, num_probe: str) -> None:
     settings = config["saliency"]["methods"]
     count = int(num_probe)
     probe = ProbeImages(*map(torch.from_numpy, (_images(count), _labels(count), np.arange(count))))
-    methods = {METHOD: built(settings[METHOD])}
+    methods = {METHOD: built(settings[METHOD], METHOD)}
     explainer = Explainer(probe, methods, settings, "true_class", seed=0, identity="0" * 64)
     started = time.perf_counter()
     explainer.explain(net, Path(folder), lambda *_: None)

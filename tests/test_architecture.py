@@ -15,6 +15,7 @@ COMPOSITION = {
     "callbacks",
     "checkpoints",
     "components",
+    "config_rules",
     "datamodule",
     "explain",
     "explainer",

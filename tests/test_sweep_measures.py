@@ -5,6 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from auglens.measures.faithfulness import Faithfulness
+from auglens.measures.measure import Outcome
 from auglens.records.jobs import note_job, notes_since
 from auglens.records.measures import measure_path, read_measure
 from auglens.records.run import RunState, read_record, run_folders
@@ -104,13 +106,19 @@ def test_an_augmentation_of_ones_own_is_trusted_by_the_runs_beside_it(
 
 
 def test_a_failing_measure_is_exit_code_1_and_the_report_is_built(
-    cli: Cli, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    cli: Cli,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    def fails(*_: object) -> Outcome:
+        raise ValueError("pink pixels")
+
+    monkeypatch.setattr(Faithfulness, "__call__", fails)
     folder = tmp_path / "day" / "time"
-    overrides = ("measures=[faithfulness]", "measures.faithfulness.substrates=[pink]")
-    arguments = ("augment=none", *overrides, f"hydra.sweep.dir={folder}", *SMALL, *QUIET)
-    assert cli("-m", *arguments) == 1
-    assert "pink" in capsys.readouterr().out
+    chosen = ("augment=none", "measures=[faithfulness]")
+    assert cli("-m", *chosen, f"hydra.sweep.dir={folder}", *SMALL, *QUIET) == 1
+    assert "pink pixels" in capsys.readouterr().out
     assert (folder / "report" / "report.html").exists()
 
 

@@ -1,9 +1,12 @@
 """Builds and checks the parts of a run from its config, before anything is trained."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from pydoc import locate
 from typing import Any
 
 import torch
@@ -13,6 +16,7 @@ from pytorch_lightning import Trainer
 from torch import Tensor
 
 from auglens.augment.training_set import Augmentation
+from auglens.config_rules import HYDRA_WORDS, check_config, check_parameters, shown
 from auglens.datasets.spec import ImageDataset, ImageSpec, Split
 from auglens.datasets.splits import balanced_probe, balanced_subset
 from auglens.explainer import Explainer, ProbeImages
@@ -32,8 +36,6 @@ __all__ = [
 ]
 
 Config = Mapping[str, Any]
-DATA_MODES = ("static", "online")
-PROBE_TARGETS = ("true_class", "predicted_class")
 
 
 @dataclass(frozen=True)
@@ -73,29 +75,34 @@ def build_components(config: Config) -> Components:
     Raises:
         ValueError: If a setting cannot work; the message names its key.
     """
-    _check(config)
-    for node in config["measures"].values():
-        built(node)
+    check_config(config, trainer=Trainer)
+    check_packages(config)
+    if not config["saliency"]["methods"]:
+        raise ValueError("saliency=[] explains nothing; name at least one method.")
+    for name, node in config["measures"].items():
+        built(node, f"measures.{name}")
     keep_freed_memory()
     torch.set_num_threads(config["num_threads"])
     inputs = identity_inputs(config, **_hardware(config["trainer"]))
     dataset = _dataset(config)
     originals, labels = training_images(config, dataset)
+    augmentation = _augmentation(config, originals)
+    _check_training(config, dataset.spec)
     return Components(
         config=config,
         inputs=inputs,
         dataset=dataset,
         originals=originals,
         labels=labels,
-        augmentation=built(config["augment"]["transform"]),
+        augmentation=augmentation,
         explainer=_explainer(config, dataset, digest(inputs)),
     )
 
 
 def build_network(config: Config, spec: ImageSpec) -> NormalizedNetwork:
     """The network of the config with its first weights, for images like ``spec``'s."""
-    with seeded_globals(config["seeds"]["init"]):
-        net = built(config["model"]["net"])(
+    with seeded_globals(config["seeds"]["init"]), _naming("model.net"):
+        net = built(config["model"]["net"], "model.net")(
             in_channels=spec.channels,
             height=spec.height,
             width=spec.width,
@@ -104,31 +111,37 @@ def build_network(config: Config, spec: ImageSpec) -> NormalizedNetwork:
     return NormalizedNetwork(net, mean=spec.mean, std=spec.std)
 
 
-def _check(config: Config) -> None:
-    """Refuse what no part below would.
+def _augmentation(config: Config, originals: Split) -> Augmentation:
+    """The augmentation, tried on two images."""
+    key = "augment.transform"
+    augmentation: Augmentation = built(config["augment"]["transform"], key)
+    images = originals.unit_images()[:2]
+    generator = role_generator(config["seeds"]["augment"], Role.AUGMENT)
+    with seeded_globals(config["seeds"]["init"]), _naming(key):
+        augmented = augmentation(images, generator=generator)
+        if augmented.shape != images.shape or augmented.dtype != images.dtype:
+            raise ValueError(
+                f"it turned images {tuple(images.shape)} {images.dtype} into "
+                f"{tuple(augmented.shape)} {augmented.dtype}; shape and type must stay."
+            )
+    return augmentation
+
+
+def _check_training(config: Config, spec: ImageSpec) -> None:
+    """Make what is trained once, and throw it away: what cannot be made says so now.
 
     Raises:
-        ValueError: Naming the key, the value and what is allowed.
+        ValueError: Naming the setting.
     """
-    for key, value, allowed in (
-        ("data.mode", config["data"]["mode"], DATA_MODES),
-        ("probe.target", config["probe"]["target"], PROBE_TARGETS),
-    ):
-        if value not in allowed:
-            raise ValueError(f"{key}={value!r} is not one of {list(allowed)}.")
-    if not isinstance(config["num_threads"], int) or config["num_threads"] < 1:
-        raise ValueError(f"num_threads={config['num_threads']!r} must be a whole number above 0.")
-    if not config["paths"]["data_dir"]:
-        raise ValueError(
-            "paths.data_dir is empty: name a folder, or unset AUGLENS_DATA_DIR where it is set to "
-            "nothing."
+    built(config["logger"], "logger")
+    net = build_network(config, spec)
+    factory = built(config["optimizer"], "optimizer")
+    with _naming("optimizer"):
+        made = factory(net.parameters())
+    if not isinstance(made, torch.optim.Optimizer):
+        raise ValueError(  # noqa: TRY004 - a setting's value is wrong
+            f"optimizer._target_ makes a {type(made).__name__}, which optimises nothing."
         )
-    reuse = config["reuse"]
-    if not isinstance(reuse, list) or not all(Path(sweep).is_dir() for sweep in reuse):
-        raise ValueError(f"reuse={reuse} is not a list of existing folders: reuse=[<folder>,...].")
-    check_packages(config)
-    if not config["saliency"]["methods"]:
-        raise ValueError("saliency=[] explains nothing; name at least one method.")
 
 
 def check_packages(config: Config) -> None:
@@ -159,7 +172,8 @@ def _is_node(node: object) -> bool:
 
 def _hardware(trainer: Config) -> dict[str, Any]:
     """What the accelerator setting resolves to on this machine."""
-    probe = Trainer(accelerator=trainer["accelerator"], devices=trainer["devices"], barebones=True)
+    with _naming("trainer"):
+        probe = Trainer(**trainer, logger=False, enable_checkpointing=False)
     return {"accelerator": probe.strategy.root_device.type, "world_size": probe.world_size}
 
 
@@ -179,7 +193,8 @@ class _Hidden:
 def _loaded_once(identity: str, data_dir: str, node: _Hidden) -> ImageDataset:
     """All runs of a process share one copy of a data set."""
     del identity
-    dataset: ImageDataset = built(node.value)(data_dir=Path(data_dir).absolute())
+    with _naming("dataset"):
+        dataset: ImageDataset = built(node.value, "dataset")(data_dir=Path(data_dir).absolute())
     return dataset
 
 
@@ -209,7 +224,7 @@ def _explainer(config: Config, dataset: ImageDataset, identity: str) -> Explaine
     settings = config["saliency"]["methods"]
     return Explainer(
         probe=ProbeImages(probe.unit_images(), probe.labels, probe.ids),
-        methods={name: built(node) for name, node in settings.items()},
+        methods={name: built(node, f"saliency.methods.{name}") for name, node in settings.items()},
         settings=settings,
         target=config["probe"]["target"],
         seed=config["seeds"]["explain"],
@@ -217,13 +232,45 @@ def _explainer(config: Config, dataset: ImageDataset, identity: str) -> Explaine
     )
 
 
-def built(node: Any) -> Any:  # noqa: ANN401 - whatever the config names
+def built(node: Config, key: str) -> Any:  # noqa: ANN401 - whatever the config names
     """What a config node with a ``_target_`` names.
 
+    Args:
+        node: The node.
+        key: Where it is in the config; for messages.
+
     Raises:
-        ValueError: If it cannot be built; says in one line why.
+        ValueError: If it cannot be built; says in one line which setting is the reason.
     """
-    try:
+    if not _is_node(node):
+        raise ValueError(f"{key}={shown(node)} has no _target_, which names what to build.")
+    with _naming(key):
+        target = locate(str(node["_target_"]))
+        if callable(target):
+            check_parameters(key, set(node) - HYDRA_WORDS, target)
         return instantiate(node, _convert_="all")
-    except InstantiationException as error:
-        raise ValueError(" ".join(str(error).split())) from error
+
+
+@contextmanager
+def _naming(key: str) -> Iterator[None]:
+    """Say to which setting an error belongs; a file that is not there says enough itself."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:  # other people's constructors raise what they like
+        raise ValueError(_said(error, key)) from error
+
+
+def _said(error: Exception, key: str) -> str:
+    """One line that begins with the setting at fault."""
+    reason: BaseException = error
+    # Hydra wraps what it meets.
+    while isinstance(reason, InstantiationException) and reason.__cause__ is not None:
+        reason = reason.__cause__
+    words = " ".join(str(reason).split())
+    if re.match(rf"{re.escape(key.split('.')[0])}[.=]|There is no setting", words):
+        return words
+    if re.match(r"\w+=", words):
+        return f"{key}.{words}"
+    return f"{key} cannot be used: {words or type(reason).__name__}"

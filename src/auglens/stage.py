@@ -170,7 +170,7 @@ class ExplainStage:
         self.request = request
         self.console = console
         self.measures: dict[str, Measure] = {
-            name: built(node) for name, node in request.measures.items()
+            name: built(node, f"measures.{name}") for name, node in request.measures.items()
         }
         # Only their values depend on the model.
         self.method_names = list(request.methods(None))
@@ -317,7 +317,7 @@ class ExplainStage:
         own = {"target": config["probe"]["target"], "seed": config["seeds"]["explain"]}
         return Explainer(
             probe=self.probe(run.record.identity),
-            methods={name: built(settings[name]) for name in names},
+            methods={name: built(settings[name], f"saliency.methods.{name}") for name in names},
             settings=settings,
             identity=run.record.identity,
             **{**own, **self.request.explained_as},

@@ -180,7 +180,7 @@ def _module(run: Components) -> ClassifierModule:
     spec = run.dataset.spec
     return ClassifierModule(
         net=build_network(run.config, spec),
-        optimizer=built(run.config["optimizer"]),
+        optimizer=built(run.config["optimizer"], "optimizer"),
         num_classes=len(spec.class_names),
     )
 
@@ -190,7 +190,7 @@ def _trainer(
 ) -> Trainer:
     return Trainer(
         **run.config["trainer"],
-        logger=built(run.config["logger"])(tracked) or False,
+        logger=built(run.config["logger"], "logger")(tracked) or False,
         callbacks=callbacks,
         plugins=[WholeFiles()],
         default_root_dir=folder,

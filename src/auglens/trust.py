@@ -36,7 +36,7 @@ def build_recorded(node: Mapping[str, Any], *, trust: Sequence[str]) -> Any:  # 
         UntrustedError: As :func:`check_recorded`.
     """
     check_recorded(node, trust=trust)
-    return built(node)
+    return built(node, str(node.get("_target_")))
 
 
 def check_recorded(node: object, *, trust: Sequence[str]) -> None:

@@ -69,7 +69,7 @@ def make_task(
         method=method,
         inputs=inputs or {},
         other=other or nobody,
-        build=built,
+        build=lambda node: built(node, "build"),
         data_dir=Path("absent"),
         advance=lambda _: None,
     )

@@ -34,7 +34,7 @@ def subject(sweep: Sweep) -> Subject:
     settings = run.record.config["saliency"]["methods"]
     explainer = Explainer(
         probe=run.probe(),
-        methods={"gradient": built(settings["gradient"])},
+        methods={"gradient": built(settings["gradient"], "gradient")},
         settings=settings,
         target="true_class",
         seed=0,

@@ -26,7 +26,7 @@ def shipped(*names: str, cam_layer: str = "conv2") -> dict[str, Attribution]:
     overrides = [f"saliency=[{','.join(names)}]", f"model.cam_layer={cam_layer}"]
     config = compose_settings("train", overrides, keys=TRAIN_KEYS)
     nodes: Any = OmegaConf.to_container(config.saliency.methods, resolve=True)
-    return {name: built(node) for name, node in nodes.items()}
+    return {name: built(node, name) for name, node in nodes.items()}
 
 
 def shipped_network(model: str, channels: int, height: int, width: int) -> tuple[nn.Module, str]:

@@ -36,9 +36,9 @@ class StrengthTransform(ABC):
     moves_pixels = True
 
     def __init__(self, *, strength: float) -> None:
-        if not 0 <= strength <= MAX_STRENGTH:
+        if not _is_number(strength) or not 0 <= strength <= MAX_STRENGTH:
             raise ValueError(
-                f"augment.strength={strength} is outside 0 (no change) to {MAX_STRENGTH:g}."
+                f"augment.strength={strength!r} is outside 0 (no change) to {MAX_STRENGTH:g}."
             )
         self.strength = strength
 
@@ -140,6 +140,8 @@ class Erase(StrengthTransform):
         super().__init__(strength=strength)
         self.max_area_fraction = _checked("max_area_fraction", max_area_fraction, low=0, high=0.5)
         self.min_area_fraction = _checked("min_area_fraction", min_area_fraction, low=0, high=1)
+        if not isinstance(aspect, Sequence) or isinstance(aspect, str) or len(aspect) != 2:
+            raise ValueError(f"augment.transform.aspect={aspect!r} must be two numbers.")
         self.aspect = [_checked("aspect", bound, low=0.01, high=100) for bound in aspect]
 
     def sample(self, count: int, *, size: Sequence[int], generator: torch.Generator) -> Parameters:
@@ -281,6 +283,10 @@ def _place(
 
 
 def _checked(name: str, value: float, *, low: float, high: float) -> float:
-    if not low <= value <= high:
-        raise ValueError(f"augment.transform.{name}={value} is outside {low:g} to {high:g}.")
+    if not _is_number(value) or not low <= value <= high:
+        raise ValueError(f"augment.transform.{name}={value!r} is outside {low:g} to {high:g}.")
     return value
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

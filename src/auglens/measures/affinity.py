@@ -13,6 +13,7 @@ from auglens.datasets.spec import ImageDataset
 from auglens.explainer import predict
 from auglens.measures.measure import NotMeasurable, Outcome, Subject, Task, last_train_loss
 from auglens.records.identity import digest, reference_inputs
+from auglens.saliency.parameters import check_count
 from auglens.seeding import Role, role_generator
 from auglens.study.conditions import is_baseline
 from auglens.study.load import Run
@@ -32,6 +33,9 @@ class AffinityDiversity:
     Args:
         num_draws: Augmentations of the validation images that are averaged.
 
+    Raises:
+        ValueError: If a setting is outside its range.
+
     Reference:
         Gontijo-Lopes et al., "Affinity and diversity: quantifying mechanisms of data
         augmentation", arXiv:2002.08973.
@@ -40,6 +44,9 @@ class AffinityDiversity:
     per_method = False
 
     num_draws: int
+
+    def __post_init__(self) -> None:
+        check_count("num_draws", self.num_draws, most=10000)
 
     def inputs(self, run: Run, runs: Sequence[Run]) -> Mapping[str, Any]:
         """Identity of the ``reference``, the baseline of the same seeds and settings.

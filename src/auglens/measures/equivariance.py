@@ -13,6 +13,7 @@ from auglens.explainer import predict
 from auglens.measures.measure import NotMeasurable, Outcome, Subject, Task, optional_numbers
 from auglens.metrics.masked import masked_cc
 from auglens.saliency.maps import reduce_channels
+from auglens.saliency.parameters import check_count, check_number
 from auglens.study.load import Run
 
 __all__ = ["Equivariance"]
@@ -34,6 +35,9 @@ class Equivariance:
         num_images: Probe images measured, spread evenly over the classes.
         strength: Strength of the tested augmentations.
 
+    Raises:
+        ValueError: If a setting is outside its range.
+
     Reference:
         Crabbé and van der Schaar, "Evaluating the robustness of interpretability methods through
         explanation invariance and equivariance", NeurIPS 2023, arXiv:2304.06715.
@@ -43,6 +47,10 @@ class Equivariance:
 
     num_images: int
     strength: float
+
+    def __post_init__(self) -> None:
+        check_count("num_images", self.num_images)
+        check_number("strength", self.strength, low=0, high=2)
 
     def inputs(self, run: Run, runs: Sequence[Run]) -> Mapping[str, Any]:
         """The ``transforms`` to test: those of the run's group that have a strength, by name.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor
@@ -18,9 +18,13 @@ from auglens.metrics.faithfulness import (
     substrate,
 )
 from auglens.saliency.guard import explaining
+from auglens.saliency.parameters import check_count, check_number, check_word
 from auglens.study.load import Run
 
 __all__ = ["Faithfulness"]
+
+
+SUBSTRATES: tuple[str, ...] = get_args(Substrate)
 
 
 @dataclass(kw_only=True)
@@ -35,6 +39,9 @@ class Faithfulness:
         num_steps: Equal shares of the pixels that are replaced one after the other.
         blur_sigma_px: Standard deviation of the ``blur`` substrate, in pixels.
         batch_size: Images at a time.
+
+    Raises:
+        ValueError: If a setting is outside its range.
     """
 
     per_method = True
@@ -43,6 +50,12 @@ class Faithfulness:
     num_steps: int
     blur_sigma_px: float
     batch_size: int
+
+    def __post_init__(self) -> None:
+        _check_substrates(self.substrates)
+        check_count("num_steps", self.num_steps)
+        check_number("blur_sigma_px", self.blur_sigma_px, low=0, high=1000)
+        check_count("batch_size", self.batch_size)
 
     def inputs(self, run: Run, runs: Sequence[Run]) -> Mapping[str, Any]:
         """Nothing of other runs."""
@@ -92,6 +105,13 @@ class Faithfulness:
                 for curves in zip(*(vars(part).values() for part in parts), strict=True)
             )
         )
+
+
+def _check_substrates(substrates: Sequence[Substrate]) -> None:
+    if not isinstance(substrates, Sequence) or isinstance(substrates, str) or not substrates:
+        raise ValueError(f"substrates={substrates!r} must be a list of {', '.join(SUBSTRATES)}.")
+    for kind in substrates:
+        check_word("substrates", kind, SUBSTRATES)
 
 
 def _target_probability(subject: Subject, places: Tensor) -> Callable[[Tensor], Tensor]:

@@ -9,6 +9,7 @@ import torch
 from auglens.measures.measure import Outcome, Task, optional_numbers
 from auglens.saliency.attribution import saliency_maps
 from auglens.saliency.captum_measures import infidelity, max_sensitivity
+from auglens.saliency.parameters import check_count, check_number
 from auglens.study.load import Run
 
 __all__ = ["Infidelity", "Sensitivity"]
@@ -26,6 +27,9 @@ class Infidelity:
         stdev: Standard deviation of the noise, in units of the image's [0, 1].
         num_samples: Noise images for each image.
         batch_size: Images at a time, each with ``num_samples`` passes.
+
+    Raises:
+        ValueError: If a setting is outside its range.
     """
 
     per_method = True
@@ -34,6 +38,12 @@ class Infidelity:
     stdev: float
     num_samples: int
     batch_size: int
+
+    def __post_init__(self) -> None:
+        check_count("num_images", self.num_images)
+        check_number("stdev", self.stdev, low=0, high=10)
+        check_count("num_samples", self.num_samples, most=10000)
+        check_count("batch_size", self.batch_size)
 
     def inputs(self, run: Run, runs: Sequence[Run]) -> Mapping[str, Any]:
         """Nothing of other runs."""
@@ -72,6 +82,9 @@ class Sensitivity:
         num_images: Probe images measured, spread evenly over the classes.
         radius: Largest change of a pixel, in units of the image's [0, 1].
         num_samples: Changed images for each image.
+
+    Raises:
+        ValueError: If a setting is outside its range.
     """
 
     per_method = True
@@ -79,6 +92,11 @@ class Sensitivity:
     num_images: int
     radius: float
     num_samples: int
+
+    def __post_init__(self) -> None:
+        check_count("num_images", self.num_images)
+        check_number("radius", self.radius, low=0, high=1)
+        check_count("num_samples", self.num_samples, most=10000)
 
     def inputs(self, run: Run, runs: Sequence[Run]) -> Mapping[str, Any]:
         """Nothing of other runs."""

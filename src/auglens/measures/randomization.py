@@ -21,6 +21,7 @@ from auglens.measures.measure import (
 from auglens.metrics.similarity import spearman
 from auglens.records.identity import digest
 from auglens.saliency.maps import reduce_channels
+from auglens.saliency.parameters import check_count
 from auglens.saliency.randomization import cascade, layer_names, unforgettable
 from auglens.study.load import Run
 
@@ -45,6 +46,9 @@ class ParameterRandomization:
         num_images: Probe images measured, spread evenly over the classes.
         num_draws: Re-initialisations that are averaged.
 
+    Raises:
+        ValueError: If a setting is outside its range.
+
     Reference:
         Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018, arXiv:1810.03292; the
         null as in Arun et al., "Assessing the trustworthiness of saliency maps", 2021.
@@ -54,6 +58,10 @@ class ParameterRandomization:
 
     num_images: int
     num_draws: int
+
+    def __post_init__(self) -> None:
+        check_count("num_images", self.num_images)
+        check_count("num_draws", self.num_draws, most=10000)
 
     def inputs(self, run: Run, runs: Sequence[Run]) -> Mapping[str, Any]:
         """Nothing of other runs."""
@@ -107,6 +115,9 @@ class LabelRandomization:
     Args:
         num_images: Probe images measured, spread evenly over the classes.
 
+    Raises:
+        ValueError: If a setting is outside its range.
+
     Reference:
         Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018, arXiv:1810.03292.
     """
@@ -114,6 +125,9 @@ class LabelRandomization:
     per_method = True
 
     num_images: int
+
+    def __post_init__(self) -> None:
+        check_count("num_images", self.num_images)
 
     def inputs(self, run: Run, runs: Sequence[Run]) -> Mapping[str, Any]:
         """Identity of the ``twin``.

@@ -18,11 +18,11 @@ class Cnn2(nn.Module):
         height: Rows H of an image, at least 4.
         width: Columns W of an image, at least 4.
         num_classes: Number of logits K.
-        channels: Filters of the first and the second convolution.
-        kernel_size: Side of every filter in pixels; odd.
+        channels: Filters of the first and the second convolution, each at most 1024.
+        kernel_size: Side of every filter in pixels; odd, at most 31.
 
     Raises:
-        ValueError: If an image is too small or the kernel even.
+        ValueError: If an image is too small or a setting outside its range.
     """
 
     def __init__(
@@ -36,11 +36,9 @@ class Cnn2(nn.Module):
         kernel_size: int,
     ) -> None:
         super().__init__()
-        if min(height, width) < 4 or kernel_size % 2 == 0:
-            raise ValueError(
-                f"Cnn2 needs images of at least 4 x 4 (got {height} x {width}) and an odd "
-                f"model.net.kernel_size (got {kernel_size})."
-            )
+        if min(height, width) < 4:
+            raise ValueError(f"Cnn2 needs images of at least 4 x 4, got {height} x {width}.")
+        _check_settings(channels, kernel_size)
         first, second = channels
         padding = kernel_size // 2
         self.conv1 = nn.Conv2d(in_channels, first, kernel_size, padding=padding)
@@ -57,6 +55,18 @@ class Cnn2(nn.Module):
         second = self.relu2(_pooled(self.pool2, self.conv2(first)))
         logits: Tensor = self.linear(second.flatten(1))
         return logits
+
+
+def _check_settings(channels: Sequence[int], kernel_size: int) -> None:
+    listed = isinstance(channels, Sequence) and not isinstance(channels, str)
+    if not listed or len(channels) != 2 or not all(_is_count(one, 1024) for one in channels):
+        raise ValueError(f"channels={channels!r} must be two whole numbers from 1 to 1024.")
+    if not _is_count(kernel_size, 31) or kernel_size % 2 == 0:
+        raise ValueError(f"kernel_size={kernel_size!r} must be an odd whole number from 1 to 31.")
+
+
+def _is_count(value: object, most: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= most
 
 
 def _pooled(pool: nn.MaxPool2d, images: Tensor) -> Tensor:

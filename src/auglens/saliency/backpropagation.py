@@ -9,7 +9,12 @@ import torch
 from captum import attr
 from torch import Tensor, nn
 
+from auglens.saliency.maps import check_method
+from auglens.saliency.parameters import check_flag, check_number, check_word
+
 __all__ = ["DeepLift", "GradCam", "GuidedBackprop", "GuidedGradCam"]
+
+INTERPOLATIONS = ("nearest", "nearest-exact", "bilinear", "bicubic", "area")
 
 
 @dataclass(kw_only=True)
@@ -20,6 +25,9 @@ class GuidedBackprop:
         reduce: How channels become one map, see :func:`~auglens.saliency.maps.reduce_channels`.
         batch_size: Images explained at a time.
 
+    Raises:
+        ValueError: If a setting is outside its range.
+
     Reference:
         Springenberg et al., "Striving for simplicity", ICLR workshop 2015, arXiv:1412.6806;
         Captum's ``GuidedBackprop``.
@@ -27,6 +35,9 @@ class GuidedBackprop:
 
     reduce: str
     batch_size: int
+
+    def __post_init__(self) -> None:
+        check_method(self.reduce, self.batch_size)
 
     def __call__(
         self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator
@@ -51,6 +62,9 @@ class DeepLift:
         batch_size: Images explained at a time.
         baseline: Brightness of the baseline image, in [0, 1].
 
+    Raises:
+        ValueError: If a setting is outside its range.
+
     Reference:
         Shrikumar et al., "Learning important features through propagating activation
         differences", ICML 2017, arXiv:1704.02685; Captum's ``DeepLift``.
@@ -59,6 +73,10 @@ class DeepLift:
     reduce: str
     batch_size: int
     baseline: float
+
+    def __post_init__(self) -> None:
+        check_method(self.reduce, self.batch_size)
+        check_number("baseline", self.baseline, low=0, high=1)
 
     def __call__(
         self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator
@@ -84,7 +102,7 @@ class GradCam:
         interpolation: How the layer's map is enlarged: a mode of ``F.interpolate``.
 
     Raises:
-        ValueError: If ``layer`` is None.
+        ValueError: If ``layer`` is None, or a setting is outside its range.
 
     Reference:
         Selvaraju et al., "Grad-CAM", ICCV 2017, arXiv:1610.02391; Captum's ``LayerGradCam``.
@@ -97,6 +115,9 @@ class GradCam:
     interpolation: str
 
     def __post_init__(self) -> None:
+        check_method(self.reduce, self.batch_size)
+        check_flag("relu", self.relu)
+        check_word("interpolation", self.interpolation, INTERPOLATIONS)
         _check_layer(self.layer)
 
     def __call__(
@@ -124,7 +145,7 @@ class GuidedGradCam:
         interpolation: As for :class:`GradCam`.
 
     Raises:
-        ValueError: If ``layer`` is None.
+        ValueError: If ``layer`` is None, or a setting is outside its range.
 
     Reference:
         Selvaraju et al., "Grad-CAM", ICCV 2017, arXiv:1610.02391; Captum's ``GuidedGradCam``.
@@ -136,6 +157,8 @@ class GuidedGradCam:
     interpolation: str
 
     def __post_init__(self) -> None:
+        check_method(self.reduce, self.batch_size)
+        check_word("interpolation", self.interpolation, INTERPOLATIONS)
         _check_layer(self.layer)
 
     def __call__(

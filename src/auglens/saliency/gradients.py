@@ -7,8 +7,17 @@ from captum import attr
 from torch import Tensor, nn
 
 from auglens.saliency.guard import drawing_from
+from auglens.saliency.maps import check_method
+from auglens.saliency.parameters import check_count, check_number, check_word
 
 __all__ = ["Gradient", "GradientShap", "InputXGradient", "IntegratedGradients", "SmoothGrad"]
+
+# Images a pass for each explained image, all at once.
+MOST_PASSES = 1000
+QUADRATURES = (
+    *("riemann_left", "riemann_right", "riemann_middle", "riemann_trapezoid"),
+    "gausslegendre",
+)
 
 
 @dataclass(kw_only=True)
@@ -19,6 +28,9 @@ class Gradient:
         reduce: How channels become one map, see :func:`~auglens.saliency.maps.reduce_channels`.
         batch_size: Images explained at a time.
 
+    Raises:
+        ValueError: If a setting is outside its range.
+
     Reference:
         Simonyan et al., "Deep inside convolutional networks", ICLR workshop 2014,
         arXiv:1312.6034; Captum's ``Saliency`` without its absolute value.
@@ -26,6 +38,9 @@ class Gradient:
 
     reduce: str
     batch_size: int
+
+    def __post_init__(self) -> None:
+        check_method(self.reduce, self.batch_size)
 
     def __call__(
         self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator
@@ -44,12 +59,18 @@ class InputXGradient:
         reduce: As for :class:`Gradient`.
         batch_size: Images explained at a time.
 
+    Raises:
+        ValueError: If a setting is outside its range.
+
     Reference:
         Shrikumar et al., "Not just a black box", arXiv:1605.01713; Captum's ``InputXGradient``.
     """
 
     reduce: str
     batch_size: int
+
+    def __post_init__(self) -> None:
+        check_method(self.reduce, self.batch_size)
 
     def __call__(
         self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator
@@ -74,6 +95,9 @@ class IntegratedGradients:
         num_steps: Points of the path.
         quadrature: Captum's name of the rule that places them.
 
+    Raises:
+        ValueError: If a setting is outside its range.
+
     Reference:
         Sundararajan et al., "Axiomatic attribution for deep networks", ICML 2017,
         arXiv:1703.01365; Captum's ``IntegratedGradients``.
@@ -84,6 +108,12 @@ class IntegratedGradients:
     baseline: float
     num_steps: int
     quadrature: str
+
+    def __post_init__(self) -> None:
+        check_method(self.reduce, self.batch_size)
+        check_number("baseline", self.baseline, low=0, high=1)
+        check_count("num_steps", self.num_steps, most=MOST_PASSES)
+        check_word("quadrature", self.quadrature, QUADRATURES)
 
     def __call__(
         self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator
@@ -111,6 +141,9 @@ class SmoothGrad:
         num_samples: Noisy copies of each image.
         stdev: Standard deviation of the noise, in units of the image's [0, 1].
 
+    Raises:
+        ValueError: If a setting is outside its range.
+
     Reference:
         Smilkov et al., "SmoothGrad: removing noise by adding noise", arXiv:1706.03825; Captum's
         ``NoiseTunnel`` around ``Saliency``.
@@ -120,6 +153,11 @@ class SmoothGrad:
     batch_size: int
     num_samples: int
     stdev: float
+
+    def __post_init__(self) -> None:
+        check_method(self.reduce, self.batch_size)
+        check_count("num_samples", self.num_samples, most=MOST_PASSES)
+        check_number("stdev", self.stdev, low=0, high=10)
 
     def __call__(
         self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator
@@ -152,6 +190,9 @@ class GradientShap:
         num_samples: Random points for each image.
         stdev: Standard deviation of the noise, in units of the image's [0, 1].
 
+    Raises:
+        ValueError: If a setting is outside its range.
+
     Reference:
         Lundberg and Lee, "A unified approach to interpreting model predictions", NeurIPS 2017,
         arXiv:1705.07874; Captum's ``GradientShap``.
@@ -162,6 +203,12 @@ class GradientShap:
     baseline: float
     num_samples: int
     stdev: float
+
+    def __post_init__(self) -> None:
+        check_method(self.reduce, self.batch_size)
+        check_number("baseline", self.baseline, low=0, high=1)
+        check_count("num_samples", self.num_samples, most=MOST_PASSES)
+        check_number("stdev", self.stdev, low=0, high=10)
 
     def __call__(
         self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator

@@ -3,13 +3,29 @@
 import torch
 from torch import Tensor
 
-__all__ = ["REDUCTIONS", "reduce_channels"]
+from auglens.saliency.parameters import check_count, check_word
+
+__all__ = ["REDUCTIONS", "check_method", "reduce_channels"]
 
 REDUCTIONS = {
     "max_abs": lambda attribution: attribution.abs().amax(dim=1),
     "sum_abs": lambda attribution: attribution.abs().sum(dim=1),
     "sum": lambda attribution: attribution.sum(dim=1),
 }
+
+
+def check_method(reduce: str, batch_size: int) -> None:
+    """Refuse what no attribution method can work with.
+
+    Args:
+        reduce: As for :func:`reduce_channels`.
+        batch_size: Images explained at a time, at least 1.
+
+    Raises:
+        ValueError: Naming what is allowed.
+    """
+    check_word("reduce", reduce, REDUCTIONS)
+    check_count("batch_size", batch_size)
 
 
 def reduce_channels(attribution: Tensor, reduce: str) -> Tensor:

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from auglens.saliency.maps import check_method
+
 __all__ = ["EdgeMap", "RandomMap"]
 
 
@@ -20,10 +22,16 @@ class RandomMap:
     Args:
         reduce: How channels become one map; there is one channel.
         batch_size: Images at a time.
+
+    Raises:
+        ValueError: If a setting is outside its range.
     """
 
     reduce: str
     batch_size: int
+
+    def __post_init__(self) -> None:
+        check_method(self.reduce, self.batch_size)
 
     def __call__(
         self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator
@@ -47,6 +55,9 @@ class EdgeMap:
         reduce: How channels become one map.
         batch_size: Images at a time.
 
+    Raises:
+        ValueError: If a setting is outside its range.
+
     Reference:
         The edge detector of Adebayo et al., "Sanity checks for saliency maps", NeurIPS 2018,
         arXiv:1810.03292.
@@ -54,6 +65,9 @@ class EdgeMap:
 
     reduce: str
     batch_size: int
+
+    def __post_init__(self) -> None:
+        check_method(self.reduce, self.batch_size)
 
     def __call__(
         self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator

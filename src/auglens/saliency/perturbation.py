@@ -8,6 +8,9 @@ from captum import attr
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor, nn
 
+from auglens.saliency.maps import check_method
+from auglens.saliency.parameters import check_count, check_number
+
 __all__ = ["BlurPerturbation", "Occlusion", "blur_masks"]
 
 
@@ -27,6 +30,9 @@ class BlurPerturbation:
         reduce: How channels become one map; there is one channel.
         batch_size: Images explained at a time, and perturbed images per forward pass.
 
+    Raises:
+        ValueError: If a setting is outside its range.
+
     Reference:
         Greydanus et al., "Visualizing and understanding Atari agents", ICML 2018,
         arXiv:1711.00138; sigmas scaled from its 80-pixel frames in the config.
@@ -37,6 +43,12 @@ class BlurPerturbation:
     stride_px: int
     reduce: str
     batch_size: int
+
+    def __post_init__(self) -> None:
+        check_method(self.reduce, self.batch_size)
+        check_number("mask_sigma_px", self.mask_sigma_px, low=0.1, high=1000)
+        check_number("blur_sigma_px", self.blur_sigma_px, low=0.1, high=1000)
+        check_count("stride_px", self.stride_px)
 
     def __call__(
         self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator
@@ -81,6 +93,9 @@ class Occlusion:
         stride_px: Distance between neighbouring windows in pixels, at most ``window_px``.
         baseline: Brightness of the window, in [0, 1].
 
+    Raises:
+        ValueError: If a setting is outside its range.
+
     Reference:
         Zeiler and Fergus, "Visualizing and understanding convolutional networks", ECCV 2014,
         arXiv:1311.2901; Captum's ``Occlusion``.
@@ -91,6 +106,12 @@ class Occlusion:
     window_px: int
     stride_px: int
     baseline: float
+
+    def __post_init__(self) -> None:
+        check_method(self.reduce, self.batch_size)
+        check_count("window_px", self.window_px)
+        check_count("stride_px", self.stride_px, most=self.window_px)
+        check_number("baseline", self.baseline, low=0, high=1)
 
     def __call__(
         self, net: nn.Module, images: Tensor, targets: Tensor, *, generator: torch.Generator
