@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from torchvision.datasets import MNIST
 
 from auglens import explain
+from auglens.datasets.mnist import UNPACKED
 from auglens.settings import compose_settings, resolved
 from auglens.study import __main__ as study
 from tests.conftest import SMALL, Cli
@@ -203,3 +206,81 @@ def test_sizes_that_the_data_cannot_give_name_the_largest(
     said = capfd.readouterr()
     assert message in one_line(said.out + said.err)
     assert not (tmp_path / "run" / "record.json").exists()
+
+
+def damaged_mnist(folder: Path, content: bytes) -> Path:
+    """A data folder whose four MNIST files are not whole."""
+    raw = folder / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in UNPACKED:
+        (raw / name).write_bytes(content)
+    return folder
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\x00\x08\x03half", b"\xff" * 5000])
+def test_damaged_mnist_names_files_and_sums_in_one_line(
+    content: bytes, cli: Cli, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = damaged_mnist(tmp_path / "data", content)
+    folder = f"hydra.run.dir={tmp_path / 'run'}"
+    assert cli("dataset=mnist", folder, *QUIET, data_dir=f"paths.data_dir={data}") == 1
+    said = capfd.readouterr()
+    line = one_line(said.out + said.err)
+    for name, md5 in UNPACKED.items():
+        assert f"{data / 'MNIST' / 'raw' / name} is damaged: {len(content)} bytes" in line
+        assert f"expected MD5 {md5}" in line
+
+
+def test_absent_mnist_names_what_to_put_where_in_one_line(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(MNIST, "mirrors", ["http://127.0.0.1:9/"])
+    folder = f"hydra.run.dir={tmp_path / 'run'}"
+    assert cli("dataset=mnist", folder, *QUIET, data_dir=f"paths.data_dir={tmp_path / 'none'}") == 1
+    failed = [line for line in capfd.readouterr().out.splitlines() if line.startswith("FAILED")]
+    assert len(failed) == 1
+    assert f"MNIST is not in {tmp_path / 'none' / 'MNIST' / 'raw'}" in failed[0]
+    assert all(f"{name} MD5 {md5}" in failed[0] for name, md5 in MNIST.resources)
+
+
+def test_a_file_for_a_data_folder_is_one_line(
+    cli: Cli, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    data = f"paths.data_dir={tmp_path / 'file'}"
+    assert cli(f"hydra.run.dir={tmp_path / 'run'}", *SMALL, *QUIET, data_dir=data) == 1
+    said = capfd.readouterr()
+    assert str(tmp_path / "file") in one_line(said.out + said.err)
+
+
+def test_images_without_structure_are_trained_explained_and_counted(
+    cli: Cli, tmp_path: Path
+) -> None:
+    folder = tmp_path / "day" / "time"
+    code = cli(
+        "-m",
+        f"--config-dir={REPOSITORY / 'tests' / 'conf'}",
+        "dataset=constant",
+        "augment=crop,none",
+        "saliency=[gradient,edge,input_x_gradient]",
+        "data.train_size=12",
+        "data.steps_per_epoch=3",
+        "data.batch_size=12",
+        "probe.size=12",
+        "trainer.max_epochs=2",
+        f"hydra.sweep.dir={folder}",
+        *QUIET,
+    )
+    assert code == 0
+    maps = pd.read_csv(folder / "maps.csv")
+    assert len(maps) == 2 * 3 * 12
+    assert pd.read_csv(folder / "runs.csv")["status"].tolist() == ["COMPLETED"] * 2
+    compared = maps[maps["augment"] != "none"]
+    # An image times its gradient is 0 where the image is black, and edges are 0 everywhere.
+    black = compared[(compared["method"] == "input_x_gradient") & (compared["label"] == 0)]
+    assert len(black) == 4
+    for undefined in (compared[compared["method"] == "edge"], black):
+        assert undefined[["cc", "kl", "sim", "js"]].isna().all(axis=None)
+    assert compared.loc[compared["method"] == "gradient", "cc"].notna().all()
+    said = (folder / "report" / "report.html").read_text(encoding="utf-8")
+    assert "undefined" in said

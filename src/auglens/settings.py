@@ -118,6 +118,9 @@ def describe_refusal(error: Exception, name: str, overrides: Sequence[str]) -> s
     unknown = re.search(r"(?:Could not override|delete from config\.) '([^']+)'", str(error))
     if unknown is not None:
         return _unknown_key(unknown[1], error.__cause__, name)
+    deleted = re.search(r"Could not delete '([^']+)'\. No match", str(error))
+    if deleted is not None:
+        return f"{deleted[1]} cannot be taken away; choose other options: {deleted[1]}=<option>."
     twice = re.search(r"Multiple values for (\S+)\. To override", str(error))
     if twice is not None:
         return f"{twice[1]} is chosen already: say {twice[1]}=<option>, without +."
