@@ -159,7 +159,7 @@ def test_a_damaged_file_is_named(
         pytest.param(["sweep=conf", "truts=x"], "Did you mean trust?", id="misspelt key"),
         pytest.param(["sweep=conf", "saliency=[]"], "Nothing to do", id="nothing to do"),
         pytest.param(["sweep=conf", "trust=null"], "trust is a list", id="no trust"),
-        pytest.param(["sweep=conf", "data_dir=null"], "data_dir a folder", id="no data folder"),
+        pytest.param(["sweep=conf", "data_dir=null"], "data_dir is a folder", id="no data folder"),
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_1(

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auglens.settings import compose_settings
+from auglens.settings import compose_settings, existing_folder, existing_folders, resolved
 from auglens.startup import end_process, import_quickly
 
 if TYPE_CHECKING:
@@ -26,6 +26,13 @@ __all__ = ["load_run", "main"]
 
 STAGE = "auglens.stage"
 KEYS = ("sweep", "saliency", "measures", "trust", "reuse", "data_dir", "figures")
+KINDS = (
+    ("saliency", dict, "methods by name: saliency=[<method>,...]"),
+    ("measures", dict, "measures by name: measures=[<name>,...]"),
+    ("trust", (str, list), "a list of modules: trust=[<module>,...]"),
+    ("data_dir", str, "a folder"),
+    ("figures", bool, "true or false"),
+)
 
 
 def main(overrides: Sequence[str]) -> int:
@@ -39,11 +46,11 @@ def main(overrides: Sequence[str]) -> int:
         return 0
     try:
         config = compose_settings("explain", overrides, keys=KEYS)
-        sweep = _checked_sweep(config)
+        plain = _checked(config)
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    return _explain(sweep, config)
+    return _explain(config, plain)
 
 
 def load_run(folder: str | Path, trust: Sequence[str] = ()) -> "LoadedRun":
@@ -62,26 +69,45 @@ def load_run(folder: str | Path, trust: Sequence[str] = ()) -> "LoadedRun":
     return read_run(Path(folder), trust=trust)
 
 
-def _checked_sweep(config: "DictConfig") -> Path:
+def _resolved(config: "DictConfig", cam_layer: str | None) -> dict[str, Any]:
+    """The settings for a model whose layer for activation maps is known."""
+    from omegaconf import DictConfig, OmegaConf
+
+    whole = OmegaConf.merge({"model": {"cam_layer": cam_layer}}, config)
+    assert isinstance(whole, DictConfig)
+    return resolved(whole)
+
+
+def _checked(config: "DictConfig") -> dict[str, Any]:
+    """The settings, for any model.
+
+    Raises:
+        ValueError: Naming the setting, its value and what is allowed.
+    """
     from omegaconf import OmegaConf
 
-    plain: Any = OmegaConf.to_container(config, resolve=False)
-    if plain["sweep"] == "???" or not isinstance(plain["sweep"], str):
+    if OmegaConf.is_missing(config, "sweep") or not config.sweep:
         raise ValueError("Which sweep? Say sweep=<folder>.")
-    if not Path(plain["sweep"]).is_dir():
-        raise ValueError(f"There is no folder {plain['sweep']}.")
-    if not plain["saliency"]["methods"] and not plain["measures"]:
+    plain = _resolved(config, None)
+    for key, kind, allowed in KINDS:
+        if not isinstance(plain[key], kind):
+            raise ValueError(f"{key} is {allowed}, got {plain[key]!r}.")  # noqa: TRY004 - a user's mistake
+    plain["sweep"] = existing_folder("sweep", plain["sweep"])
+    plain["reuse"] = existing_folders("reuse", plain["reuse"])
+    if not plain["data_dir"]:
+        raise ValueError("data_dir is empty; name a folder.")
+    methods = plain["saliency"].get("methods", {})
+    if not isinstance(methods, dict):
+        raise ValueError(f"saliency.methods is methods by name, got {methods!r}.")  # noqa: TRY004 - a user's mistake
+    if not methods and not plain["measures"]:
         raise ValueError("Nothing to do: name saliency=[<method>,...] or measures=[<name>,...].")
-    if not isinstance(plain["trust"], (str, list)) or not plain["data_dir"]:
-        raise ValueError("trust is a list of modules and data_dir a folder; neither can be null.")
-    reuse = plain["reuse"]
-    if not isinstance(reuse, list) or not all(Path(str(name)).is_dir() for name in reuse):
-        raise ValueError(f"reuse={reuse} is not a list of existing folders: reuse=[<folder>,...].")
-    return Path(plain["sweep"])
+    trust = [plain["trust"]] if isinstance(plain["trust"], str) else plain["trust"]
+    if not all(isinstance(name, str) for name in trust):
+        raise ValueError(f"trust={trust} must be a list of modules.")
+    return {**plain, "trust": trust}
 
 
-def _explain(sweep: Path, config: "DictConfig") -> int:
-    from omegaconf import OmegaConf
+def _explain(config: "DictConfig", plain: dict[str, Any]) -> int:
     from rich.console import Console
 
     import_quickly(STAGE)
@@ -89,16 +115,15 @@ def _explain(sweep: Path, config: "DictConfig") -> int:
     from auglens.stage import Request, explain_sweep
 
     def methods(cam_layer: str | None) -> Any:  # noqa: ANN401
-        whole = OmegaConf.merge({"model": {"cam_layer": cam_layer}}, config)
-        return OmegaConf.to_container(whole.saliency.methods, resolve=True)
+        return _resolved(config, cam_layer)["saliency"]["methods"]
 
-    measures: Any = OmegaConf.to_container(config.measures, resolve=True)
-    trust = [config.trust] if isinstance(config.trust, str) else list(config.trust)
-    request = Request(methods, measures, trust, Path(config.data_dir), bool(config.figures))
+    request = Request(
+        methods, plain["measures"], plain["trust"], Path(plain["data_dir"]), plain["figures"]
+    )
     try:
-        check_packages({"saliency": config.saliency, "measures": measures})
-        reuse = [Path(str(name)) for name in config.reuse]
-        return 0 if explain_sweep(sweep, request, Console(), reuse) else 1
+        check_packages(plain)
+        done = explain_sweep(plain["sweep"], request, Console(), plain["reuse"])
+        return 0 if done else 1
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 1

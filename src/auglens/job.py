@@ -35,6 +35,7 @@ from auglens.records.run import (
 )
 from auglens.run_figures import write_probe_figure
 from auglens.secrecy import refuse_secret_config
+from auglens.settings import resolved
 from auglens.stage import asked_for, explain_jobs
 from auglens.startup import set_apart
 from auglens.sweep import SweepFolder
@@ -89,7 +90,7 @@ def run_job(cfg: DictConfig) -> float:
             note_job(sweep, folder.name, state, wanted)
         _say(folder, state, phase="setup")
         refuse_secret_config(OmegaConf.to_container(cfg, resolve=False))
-        config: Any = OmegaConf.to_container(cfg, resolve=True)
+        config = resolved(cfg)
         accuracy, identity = _complete(Job(config, folder, sweep, console))
         wanted = asked_for(config, identity)
         if not multirun:

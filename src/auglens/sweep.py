@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import shlex
 import signal
 import sys
@@ -10,10 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from filelock import FileLock
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
@@ -26,6 +29,7 @@ from auglens.records.jobs import Note, notes_since, read_notes
 from auglens.records.locks import FolderBusyError, hold_folder
 from auglens.records.run import RunState
 from auglens.secrecy import refuse_secrets
+from auglens.settings import describe_refusal, describe_unresolved, resolved
 
 __all__ = ["SweepFolder", "run_to_the_end"]
 
@@ -42,6 +46,7 @@ class SweepFolder(Callback):
         notes: What jobs of earlier commands left there.
         clock: Says how far the multirun is; None where the number of its jobs is not known.
         held: Keeps other commands out of the folder.
+        announced: Whether the number of jobs was said.
     """
 
     sweep: Path | None = None
@@ -49,21 +54,31 @@ class SweepFolder(Callback):
     notes: Mapping[str, bytes] = {}
     clock: SweepClock | None = None
     held: FileLock | None = None
+    announced: bool = False
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
         """Only ``hydra.sweep.dir`` can be read here: the config is not swept yet."""
-        sweep = Path(config.hydra.sweep.dir).absolute()
-        num_jobs = _count_jobs(config)
+        sweep = _folder(config, "hydra.sweep.dir")
+        swept = _swept(config)
+        _check_job_folders(config, swept or {})
+        num_jobs = None if swept is None else math.prod(map(len, swept.values()))
         type(self).held = _hold(sweep, num_jobs=num_jobs, key="hydra.sweep.dir")
         type(self).notes = read_notes(sweep)
         type(self).sweep = sweep
         type(self).clock = None if num_jobs is None else SweepClock(num_jobs)
-        if num_jobs is not None:
-            sys.stdout.write(f"{num_jobs} jobs in {sweep}\n")
+        type(self).announced = False
+
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
+        """Before the first job all were composed, so none is misspelt; only now are they told."""
+        if self.clock is None or self.announced:
+            return
+        _check_reuse(config)
+        sys.stdout.write(f"{self.clock.num_jobs} jobs in {self.sweep}\n")
+        type(self).announced = True
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
         """The folder of a single run."""
-        run = Path(config.hydra.run.dir).absolute()
+        run = _folder(config, "hydra.run.dir")
         type(self).held = _hold(run, num_jobs=None, key="hydra.run.dir")
         type(self).run = run
 
@@ -86,8 +101,31 @@ def _hold(folder: Path, *, num_jobs: int | None, key: str) -> FileLock:
     raise SystemExit(1)
 
 
-def _count_jobs(config: DictConfig) -> int | None:
-    """How many jobs Hydra's own sweeper makes of the command; None for another sweeper.
+def _refuse(reason: object) -> NoReturn:
+    """End the command in one line: Hydra lets only SystemExit out of a callback."""
+    sys.stderr.write(f"{reason}\n")
+    raise SystemExit(1)
+
+
+def _folder(config: DictConfig, key: str) -> Path:
+    """The folder that Hydra will make, or an end that names the setting it cannot be had without."""
+    try:
+        return Path(str(OmegaConf.select(config, key, throw_on_missing=True))).absolute()
+    except OmegaConfBaseException as error:
+        _refuse_unresolved(error, config)
+
+
+def _refuse_unresolved(error: OmegaConfBaseException, config: DictConfig) -> NoReturn:
+    """Name the first setting that cannot be resolved: the folder's name may only refer to it."""
+    try:
+        resolved(OmegaConf.masked_copy(config, [str(name) for name in config if name != "hydra"]))
+    except ValueError as reason:
+        _refuse(reason)
+    _refuse(describe_unresolved(error, config))
+
+
+def _swept(config: DictConfig) -> dict[str, list[str]] | None:
+    """The values each key takes in the jobs of Hydra's own sweeper; None for another sweeper.
 
     The values of a key on the command line replace those of ``hydra.sweeper.params``.
     """
@@ -99,13 +137,48 @@ def _count_jobs(config: DictConfig) -> int | None:
     given = [f"{key}={values}" for key, values in (sweeper.get("params") or {}).items()]
     try:
         parsed = OverridesParser.create().parse_overrides([*given, *overrides])
-        choices = {
-            one.get_key_element(): len(list(one.sweep_iterator())) if one.is_sweep_override() else 1
-            for one in parsed
-        }
+        return {one.get_key_element(): _values(one) for one in parsed}
     except HydraException:
         return None
-    return math.prod(choices.values())
+
+
+def _values(override: Override) -> list[str]:
+    if override.is_sweep_override():
+        return list(override.sweep_string_iterator())
+    return [override.get_value_element_as_str()]
+
+
+def _check_job_folders(config: DictConfig, swept: Mapping[str, list[str]]) -> None:
+    """Refuse values that leave a job without a name: Hydra would drop all jobs after it.
+
+    Only values that refer to others can do so; each is composed once, with the first of the rest.
+    """
+    first = {key: values[0] for key, values in swept.items() if values}
+    for key, values in swept.items():
+        for value in values:
+            if "$" in value or "???" in value:
+                _check_job_folder(config, {**first, key: value})
+
+
+def _check_job_folder(config: DictConfig, job: Mapping[str, str]) -> None:
+    loader = GlobalHydra.instance().config_loader()
+    words = [f"{key}={value}" for key, value in job.items()]
+    try:
+        composed = loader.load_sweep_config(config, words)
+    except (HydraException, OmegaConfBaseException) as error:
+        _refuse(describe_refusal(error, "train", words))
+    plain: Any = OmegaConf.to_container(composed.hydra, resolve=False)
+    # Hydra's own part of the name, such as the job's number, is not known yet.
+    for name in re.findall(r"\$\{([\w.]+)\}", str(plain["sweep"]["subdir"])):
+        _folder(composed, name)
+
+
+def _check_reuse(config: DictConfig) -> None:
+    """Every job would fail for a folder that is not there; a value that is no list fails by itself."""
+    reuse = OmegaConf.select(config, "reuse")
+    absent = [name for name in reuse if not Path(str(name)).is_dir()] if reuse else []
+    if absent:
+        _refuse(f"reuse={[*reuse]}: there is no folder {absent[0]}; say reuse=[<folder>,...].")
 
 
 class _Interruption:
@@ -163,10 +236,11 @@ def _exit_code(main: Callable[[], object]) -> int:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    except HydraException as error:
-        cause = error.__cause__
-        detail = f"\n{cause}" if isinstance(cause, OmegaConfBaseException) else ""
-        sys.stderr.write(f"{error}{detail}\n")
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        # Of composing; what a job raises never comes here.
+        if asked:
+            traceback.print_exc()
+        sys.stderr.write(f"{describe_refusal(error, 'train', _overrides(sys.argv[1:]))}\n")
         return 1
     except Exception as error:  # noqa: BLE001 - a disk that is full when Hydra writes, or worse; the report comes first
         if asked:
@@ -175,6 +249,11 @@ def _exit_code(main: Callable[[], object]) -> int:
         sys.stderr.write(f"{describe_failure(error, folder)}\n")
         return 1
     return 0
+
+
+def _overrides(words: Sequence[str]) -> list[str]:
+    """The words of a command that are no options of Hydra's."""
+    return [word for word in words if not word.startswith("-")]
 
 
 @contextmanager

@@ -32,7 +32,7 @@ def stratified_parts(split: Split, sizes: Sequence[int], *, rng: Generator) -> l
     if min(sizes, default=1) < 1 or sum(sizes) >= len(split):
         raise ValueError(
             f"Splits of {list(sizes)} images cannot be taken from {len(split)} images; each needs "
-            "at least 1 and some must remain (dataset.num_val, dataset.num_test)."
+            f"at least 1, together at most {len(split) - 1} (dataset.num_val, dataset.num_test)."
         )
     remaining = rng.permutation(len(split))
     parts = []

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from auglens.settings import CONFIG_FOLDER, compose_settings
+from auglens.settings import CONFIG_FOLDER, compose_settings, existing_folders, resolved
 from auglens.startup import end_process, import_quickly, set_apart
 from auglens.study import build_study, check_foreground_threshold, check_kl_eps
 
@@ -20,6 +20,7 @@ __all__ = ["main", "measure_settings", "settings"]
 KEYS = ("sweep", "out", "reuse", "kl_eps", "foreground_threshold")
 MEASURING = ("kl_eps", "foreground_threshold")
 BUILD = "auglens.study.build"
+NO_SWEEP = "Which sweep? Say sweep=<folder>, or sweep=[<folder>,<folder>]."
 
 
 def main(overrides: Sequence[str]) -> int:
@@ -34,7 +35,7 @@ def main(overrides: Sequence[str]) -> int:
     try:
         config = settings(overrides)
         sweeps, out = _folders(config)
-        reuse = _reused(config["reuse"])
+        reuse = existing_folders("reuse", config["reuse"])
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -48,16 +49,14 @@ def settings(overrides: Sequence[str]) -> dict[str, Any]:
         ValueError: If an override is misspelt or a value cannot be used; says it in one line.
     """
     from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
 
     config = compose_settings("study", overrides, keys=KEYS)
-    try:
-        plain: Any = OmegaConf.to_container(config, resolve=True)
-    except OmegaConfBaseException as error:
-        raise ValueError(str(error).strip().splitlines()[0]) from error
+    if OmegaConf.is_missing(config, "sweep"):
+        raise ValueError(NO_SWEEP)
+    plain = resolved(config)
     check_kl_eps(plain["kl_eps"])
     check_foreground_threshold(plain["foreground_threshold"])
-    return dict(plain)
+    return plain
 
 
 def measure_settings() -> dict[str, Any]:
@@ -74,22 +73,15 @@ def _measuring(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _folders(config: dict[str, Any]) -> tuple[list[Path], Path]:
-    named = config["sweep"]
-    if named in ("???", None, []):
-        raise ValueError("Which sweep? Say sweep=<folder>, or sweep=[<folder>,<folder>].")
-    sweeps = [Path(str(name)) for name in (named if isinstance(named, list) else [named])]
-    if config["out"] is None and len(sweeps) > 1:
+    named, out = config["sweep"], config["out"]
+    if named is None or named == []:
+        raise ValueError(NO_SWEEP)
+    if out is None and isinstance(named, list) and len(named) > 1:
         raise ValueError("Several sweeps are joined: say where to, with out=<folder>.")
-    for sweep in sweeps:
-        if not sweep.is_dir():
-            raise ValueError(f"There is no folder {sweep}.")
-    return sweeps, sweeps[0] if config["out"] is None else Path(str(config["out"]))
-
-
-def _reused(named: object) -> list[Path]:
-    if not isinstance(named, list) or not all(Path(str(name)).is_dir() for name in named):
-        raise ValueError(f"reuse={named} is not a list of existing folders: reuse=[<folder>,...].")
-    return [Path(str(name)) for name in named]
+    sweeps = existing_folders("sweep", named if isinstance(named, list) else [named])
+    if out is not None and (not isinstance(out, str) or not out):
+        raise ValueError(f"out={out!r} is not the name of a folder; null is the sweep's own.")
+    return sweeps, sweeps[0] if out is None else Path(out)
 
 
 def _build(sweeps: list[Path], out: Path, reuse: list[Path], measuring: dict[str, Any]) -> int:
