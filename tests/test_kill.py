@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import torch
 
-from auglens.records.files import read_arrays
+from auglens.records.arrays import read_arrays
 from auglens.records.run import read_status, run_folders
 from tests.conftest import REPOSITORY, SMALL, Cli
 
