@@ -385,7 +385,7 @@ class TestFailure:
     def test_an_empty_data_folder_is_named(self, cli: Cli, tmp_path: Path) -> None:
         folder = tmp_path / "run"
         assert cli("augment=none", f"hydra.run.dir={folder}", data_dir="paths.data_dir=''") == 1
-        assert "paths.data_dir is empty" in read_status(folder)["error"]
+        assert "paths.data_dir='' must be" in read_status(folder)["error"]
 
     def test_a_setting_that_cannot_be_resolved_is_the_jobs_failure(
         self, cli: Cli, tmp_path: Path
