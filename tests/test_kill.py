@@ -93,7 +93,7 @@ def contents(run: Path) -> dict[str, object]:
         "history.csv": pd.read_csv(run / "history.csv").drop(columns="seconds").to_csv(),
     }
     for path in ("probe.npz", "samples.npz", "saliency/gradient.npz"):
-        arrays = read_arrays(run / path)
+        arrays = read_arrays(run, *path.split("/"))
         found[path] = {name: (str(one.dtype), one.tobytes()) for name, one in arrays.items()}
     return found
 
