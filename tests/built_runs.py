@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from auglens.components import build_components, build_network
+from auglens.settings import describe_refusal, resolved
 from tests.conftest import REPOSITORY, SMALL
 
 # Hydra answers augment=3 with a plain ValueError.
@@ -18,7 +18,7 @@ COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, ValueError)
 
 
 class NotComposedError(ValueError):
-    """Hydra itself refused the overrides."""
+    """Hydra itself refused the overrides; says it in the words of ``train.py``."""
 
 
 def composed(overrides: Sequence[str], data_dir: Path) -> dict[str, Any]:
@@ -30,14 +30,13 @@ def composed(overrides: Sequence[str], data_dir: Path) -> dict[str, Any]:
     given = [*SMALL, "logger=none", "figures=false", f"paths.data_dir={data_dir}"]
     if any(word.lstrip("+~").startswith("logger") for word in overrides):
         given.remove("logger=none")
+    words = [*given, *overrides]
     try:
         with initialize_config_dir(str(REPOSITORY / "conf"), version_base="1.3"):
-            config = compose("train", overrides=[*given, *overrides])
-        plain: Any = OmegaConf.to_container(config, resolve=True)
+            config = compose("train", overrides=words)
     except COMPOSITION_ERRORS as error:
-        raise NotComposedError(" ".join(str(error).split())) from error
-    result: dict[str, Any] = plain
-    return result
+        raise NotComposedError(describe_refusal(error, "train", words)) from error
+    return resolved(config)
 
 
 def prepared(overrides: Sequence[str], data_dir: Path) -> None:

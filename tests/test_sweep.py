@@ -477,7 +477,7 @@ class TestFailure:
             assert cli(*arguments) == 1
         (line,) = capfd.readouterr().err.splitlines()
         trace = folder / "report-error.txt"
-        assert line.startswith(f"No report: KeyError: '1 3'; see {trace}. Finished runs are kept.")
+        assert line.startswith(f"No report: KeyError: '1 4'; see {trace}. Finished runs are kept.")
         assert "in mistaken" in trace.read_text()
         assert cli(*arguments) == 0
         assert not trace.exists()
