@@ -265,7 +265,15 @@ def read_checkpoint(path: Path, *, map_location: Any = "cpu") -> dict[str, Any]:
 
 
 def difference(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
-    """The first way in which ``weights`` are of another network than ``expected``; empty if none."""
+    """The first way in which weights are of another network than the expected ones.
+
+    Args:
+        weights: Tensors of any shape by name.
+        expected: The same of the network they are for; only names and shapes ``(...)`` are compared.
+
+    Returns:
+        Words that end a sentence; empty if there is none.
+    """
     for name in expected:
         if name not in weights:
             return f"it lacks {name}"
