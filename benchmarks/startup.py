@@ -48,7 +48,10 @@ def commands(scratch: Path) -> list[Command]:
         Command("help", ("train.py", "--help"), 0, "augment: "),
         Command("a misspelt augmentation", (*job, "augment=crp"), 1, "crp"),
         Command(
-            "a misspelt augmentation in a sweep", (*many, "augment=crop,crp"), 1, "augment/crp"
+            "a misspelt augmentation in a sweep",
+            (*many, "augment=crop,crp"),
+            1,
+            "There is no augment=crp",
         ),
         Command("a misspelt key", (*job, "trainer.max_epoch=3"), 1, "max_epoch"),
         Command("an override that cannot be parsed", (*job, "seed=[1"), 1, "[1"),
@@ -57,7 +60,7 @@ def commands(scratch: Path) -> list[Command]:
             "maps of a missing sweep",
             ("-m", "auglens.explain", "sweep=nowhere"),
             1,
-            "There is no folder",
+            "there is no folder",
         ),
     ]
 

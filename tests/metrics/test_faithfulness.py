@@ -91,7 +91,10 @@ def test_insertion_passes_through_the_images_of_least_important_first() -> None:
         inserted_scores(score, image, ground, one)
         for image, ground, one in zip(images, grounds, maps, strict=True)
     ]
-    torch.testing.assert_close(curves.least_important_first.flip(1), torch.stack(inserted))
+    # Batches of another size are summed in another order.
+    torch.testing.assert_close(
+        curves.least_important_first.flip(1), torch.stack(inserted), rtol=1e-5, atol=1e-6
+    )
     torch.testing.assert_close(insertion(curves), auc(torch.stack(inserted)))
 
 

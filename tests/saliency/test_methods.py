@@ -185,6 +185,12 @@ def test_occlusion_is_the_mean_fall_over_the_windows_that_cover_a_pixel() -> Non
     _assert_close(found, torch.from_numpy(expected / covered))
 
 
+def test_an_image_of_one_grey_has_no_edges() -> None:
+    grey = torch.full((2, 3, 9, 8), 128 / 255)
+    edges = EdgeMap(**ALIKE)(nn.Identity(), grey, torch.zeros(2), generator=torch.Generator())
+    assert edges.count_nonzero() == 0
+
+
 def test_edge_is_scipys_sobel() -> None:
     planes = IMAGES.flatten(0, 1).numpy()
     expected = [

@@ -13,7 +13,7 @@ from auglens.saliency.parameters import check_count, check_number, check_word
 __all__ = ["Gradient", "GradientShap", "InputXGradient", "IntegratedGradients", "SmoothGrad"]
 
 # Images a pass for each explained image, all at once.
-MOST_PASSES = 1000
+MOST_PASSES = 100_000
 QUADRATURES = (
     *("riemann_left", "riemann_right", "riemann_middle", "riemann_trapezoid"),
     "gausslegendre",

@@ -78,7 +78,9 @@ class EdgeMap:
         kernels = torch.stack([torch.outer(smooth, slope), torch.outer(slope, smooth)])[:, None]
         channels = images.shape[1]
         # Repeating the outermost pixels keeps the frame from looking like an edge.
-        padded = F.pad(images.detach(), (1, 1, 1, 1), mode="replicate")
+        # Without its first value an image of one grey has no edges at all, not even by rounding.
+        levelled = images.detach() - images.detach()[..., :1, :1]
+        padded = F.pad(levelled, (1, 1, 1, 1), mode="replicate")
         slopes = F.conv2d(padded, kernels.repeat(channels, 1, 1, 1), groups=channels)
         squares = slopes.square()
         return (squares[:, 0::2] + squares[:, 1::2]).sqrt()
