@@ -75,8 +75,8 @@ def build_components(config: Config) -> Components:
     Raises:
         ValueError: If a setting cannot work; the message names its key.
     """
-    check_config(config, trainer=Trainer)
     check_packages(config)
+    check_config(config, trainer=Trainer)
     if not config["saliency"]["methods"]:
         raise ValueError("saliency=[] explains nothing; name at least one method.")
     for name, node in config["measures"].items():
@@ -153,9 +153,10 @@ def check_packages(config: Config) -> None:
     Raises:
         ValueError: Naming the line.
     """
+    saliency, measures = _mapping(config, "saliency"), _mapping(config, "measures")
     misplaced = {
-        "saliency": set(config["saliency"]) - {"methods"},
-        "measures": {name for name, node in config["measures"].items() if not _is_node(node)},
+        "saliency": set(saliency) - {"methods"},
+        "measures": {name for name, node in measures.items() if not _is_node(node)},
     }
     for group, keys in misplaced.items():
         if keys:
@@ -164,6 +165,12 @@ def check_packages(config: Config) -> None:
                 f"{group} has {', '.join(sorted(keys))} where names belong: the first line of a "
                 f"file in conf/{group}/ is `# @package {package}`."
             )
+
+
+def _mapping(config: Config, key: str) -> Config:
+    """A section; empty where it is none, which is said elsewhere."""
+    section = config.get(key)
+    return section if isinstance(section, Mapping) else {}
 
 
 def _is_node(node: object) -> bool:

@@ -68,8 +68,9 @@ def build_study(
         reuse: Further sweep folders that reused runs may lie in; others are not followed.
 
     Raises:
-        auglens.study.load.StudyError: If a folder is missing, no run in them is complete, or the
-            report cannot be written.
+        auglens.study.load.StudyError: If a folder is missing, no run in them is complete, or a
+            folder of the report is a link.
+        OSError: If the report cannot be written.
         ValueError: If ``kl_eps`` is empty, or a setting is not between 0 and 1.
     """
     check_kl_eps(kl_eps)

@@ -97,6 +97,9 @@ def _build(sweeps: list[Path], out: Path, reuse: list[Path], measuring: dict[str
     except StudyError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    except OSError as error:
+        sys.stderr.write(f"The report cannot be written to {out}: {error}\n")
+        return 1
     print_study(study, Console())
     return 0
 

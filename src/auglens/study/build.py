@@ -95,12 +95,9 @@ def build(
 def _written(findings: Findings, loaded: Loaded, comparison: Comparison, out: Path) -> Study:
     """Write tables and report, and hand both over."""
     runs, maps = runs_table(loaded, out), maps_table(comparison.frame)
-    try:
-        write_csv(out / "runs.csv", runs)
-        write_csv(out / "maps.csv", maps)
-        report = write_report(findings, out / "report")
-    except OSError as error:
-        raise StudyError(f"The report cannot be written to {out}: {error}") from error
+    write_csv(out / "runs.csv", runs)
+    write_csv(out / "maps.csv", maps)
+    report = write_report(findings, out / "report")
     return Study(
         report=report,
         runs=runs,
