@@ -88,7 +88,7 @@ def result(folder: Path) -> dict[str, object]:
     record = read_record(folder)
     name = checkpoint_name(record.config)
     weights = torch.load(folder / name, weights_only=True)["state_dict"]
-    times = ("seconds", "finished", "config")
+    times = ("seconds", "finished", "config", "files", "checksum")
     return {
         "weights": {name: value.numpy().tobytes() for name, value in weights.items()},
         "history": pd.read_csv(folder / "history.csv").drop(columns="seconds").to_csv(),

@@ -164,7 +164,7 @@ FURTHER = {
     "dataset.split_seed": SEED,
     "dataset.num_val": _whole(1, 100_000_000),
     "dataset.num_test": _whole(1, 100_000_000),
-    "optimizer.lr": _number(0, 1e6),
+    "optimizer.lr": _number(0, 1e38),
     "optimizer.betas": _list_of(
         Rule("", lambda value: _is_number(value) and 0 <= value < 1),
         "a list of two numbers, each at least 0 and below 1",

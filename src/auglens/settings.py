@@ -124,7 +124,10 @@ def describe_refusal(error: Exception, name: str, overrides: Sequence[str]) -> s
     twice = re.search(r"Multiple values for (\S+)\. To override", str(error))
     if twice is not None:
         return f"{twice[1]} is chosen already: say {twice[1]}=<option>, without +."
-    return _in_one_line(error)
+    said = _in_one_line(error)
+    keys = [one.lstrip("+~").partition("=")[0] for one in overrides]
+    # Hydra does not always say what it was reading.
+    return said if any(key in said for key in keys) else f"{said} (in {' '.join(overrides)})"
 
 
 def _compose(name: str, overrides: Sequence[str] = ()) -> "DictConfig":
