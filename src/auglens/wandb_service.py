@@ -72,8 +72,8 @@ def drop_service() -> None:
         with suppress(psutil.Error):
             if child.name() == SERVICE:
                 child.kill()
-    with suppress(Exception):
-        # Complains of the lost connection, and forgets it; not the run, though.
+    with suppress(Exception, SystemExit):
+        # Complains of the lost connection, or exits as its killed process did; forgets it, not the run.
         wandb.teardown()
     wandb.run = None
 
