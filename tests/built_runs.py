@@ -13,8 +13,8 @@ from auglens.components import build_components, build_network
 from auglens.settings import describe_refusal, resolved
 from tests.conftest import REPOSITORY, SMALL
 
-# Hydra answers augment=3 with a plain ValueError.
-COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, ValueError)
+# Hydra answers augment=3 with a plain ValueError, augment=[3] with a TypeError.
+COMPOSITION_ERRORS = (HydraException, OmegaConfBaseException, ValueError, TypeError)
 
 
 class NotComposedError(ValueError):

@@ -37,6 +37,9 @@ REFUSED = [
     ("hydra.job.num=x", "Cannot use hydra.job.num=x: Value 'x' of type 'str'"),
     ("data.train_size=[1", "Cannot read data.train_size=[1: "),
     ("augment", "Cannot read augment: missing EQUAL"),
+    ("augment=3", "There is no augment=3. Options are blur, crop"),
+    ("augment=[crop,3]", "There is no augment=[crop,3]. Did you mean crop?"),
+    ("augment=[[crop]]", "There is no augment=[[crop]]. "),
     ("seed=1,2", "seed=1,2 are several values: sweep over them with -m, or say seed=[1,2]."),
 ]
 UNRESOLVED = [

@@ -43,7 +43,7 @@ def compose_settings(name: str, overrides: Sequence[str], *, keys: Sequence[str]
 
     try:
         config = _compose(name, overrides)
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
+    except (HydraException, OmegaConfBaseException, ValueError, TypeError) as error:
         raise ValueError(describe_refusal(error, name, overrides)) from error
     unknown = set(map(str, config)) - set(keys)
     if unknown:
@@ -107,7 +107,8 @@ def describe_refusal(error: Exception, name: str, overrides: Sequence[str]) -> s
         return _no_option(str(error.missing_cfg_file), error.options or ())
     if isinstance(error, OverrideParseException):
         return f"Cannot read {error.override}: {_first_words(error)}. Write <key>=<value>."
-    if type(error) is ValueError and "Config group override" in str(error):
+    # Hydra's answers to a number, a list of numbers, and a list of lists, as an option.
+    if re.search("Config group override|is not iterable|can only concatenate str", str(error)):
         return _no_option_named(overrides)
     ambiguous = re.search(r"Ambiguous value for argument '([^=]+)=(.*)'", str(error))
     if ambiguous is not None:
@@ -153,7 +154,8 @@ def _no_option_named(overrides: Sequence[str]) -> str:
 
     for one in OverridesParser.create().parse_overrides(list(overrides)):
         value = one.value()
-        named = value is None or isinstance(value, (str, list))
+        names = value if isinstance(value, list) else [value]
+        named = all(name is None or isinstance(name, str) for name in names)
         if _options(one.key_or_group) and not named:
             return _no_option(f"{one.key_or_group}/{one.get_value_element_as_str()}", ())
     return f"An option is a word or a list of words: {' '.join(overrides)}."

@@ -236,7 +236,7 @@ def _exit_code(main: Callable[[], object]) -> int:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
-    except (HydraException, OmegaConfBaseException, ValueError) as error:
+    except (HydraException, OmegaConfBaseException, ValueError, TypeError) as error:
         # Of composing; what a job raises never comes here.
         if asked:
             traceback.print_exc()

@@ -181,13 +181,14 @@ class MapBrowser {
 
   async draw(notice) {
     this.syncControls();
-    this.part("status").textContent = [this.describe(), notice].filter(Boolean).join(" ");
-    this.part("note").textContent = this.data.methods[this.state.method].note;
-    await this.panels.draw({ ...this.state });
+    const state = { ...this.state };
+    if (!(await this.panels.draw(state))) return;
+    // Only now: it says what is to be seen.
+    this.part("status").textContent = [this.describe(state), notice].filter(Boolean).join(" ");
+    this.part("note").textContent = this.data.methods[state.method].note;
   }
 
-  describe() {
-    const { image, method, seed, view, conditions } = this.state;
+  describe({ image, method, seed, view, conditions }) {
     const { images, methods, seeds, classes } = this.data;
     const { id, label } = images[image];
     const where = `Image ${id}: ${classes[label]} (${image + 1} of ${images.length})`;

@@ -47,11 +47,11 @@ class Panels {
     return this.root.querySelector(`[data-part=${name}]`);
   }
 
+  // Whether it was drawn: a later change may have been quicker to unpack.
   async draw(state) {
     const turn = ++this.turn;
     const loaded = await this.load(state);
-    // A later change may have been quicker to unpack.
-    if (turn !== this.turn) return;
+    if (turn !== this.turn) return false;
     this.state = state;
     this.reference = this.data.baseline === null ? null : loaded[this.data.baseline];
     this.shown = state.conditions.map((condition) => loaded[condition]);
@@ -59,6 +59,7 @@ class Panels {
     this.drawScale();
     this.drawTable();
     this.point(this.cursor);
+    return true;
   }
 
   async load({ image, method, seed }) {
