@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from auglens.components import build_components, build_network
+from auglens.components import Components, build_components, build_network
 from auglens.settings import describe_refusal, resolved
 from tests.conftest import REPOSITORY, SMALL
 
@@ -39,14 +39,15 @@ def composed(overrides: Sequence[str], data_dir: Path) -> dict[str, Any]:
     return resolved(config)
 
 
-def prepared(overrides: Sequence[str], data_dir: Path) -> None:
-    """Do what a job does before its training.
+def prepared(overrides: Sequence[str], data_dir: Path) -> Components:
+    """Do what a job does before its training; what it built.
 
     Raises:
         ValueError: If it would refuse.
     """
     run = build_components(composed(overrides, data_dir))
     run.explainer.rehearse(build_network(run.config, run.dataset.spec))
+    return run
 
 
 def refusal_of(overrides: Sequence[str], data_dir: Path) -> str:

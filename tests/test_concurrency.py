@@ -29,11 +29,7 @@ from auglens.study.load import Unfinished, load_sweeps
 from tests.conftest import REPOSITORY, SMALL, Cli
 from tests.study.conftest import MEASURING
 from tests.study.generated_sweep import make_config, write_run
-
-# https://github.com/Lightning-AI/pytorch-lightning/issues/21326
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
-
-QUIET = ("logger=none", "figures=false")
+from tests.sweeps import QUIET
 
 
 @pytest.fixture
@@ -237,15 +233,15 @@ def test_two_commands_at_once(tmp_path: Path, data_dir: Path) -> None:
     assert line.endswith("; wait for it, or use another hydra.sweep.dir.")
 
 
-@pytest.mark.parametrize("mode", ["sweep", "run"])
+@pytest.mark.parametrize(("mode", "job"), [("sweep", ""), ("run", ""), ("run", "1-crop-s1-seed0")])
 def test_a_folder_in_use_is_refused_before_anything_is_written(
-    cli: Cli, tmp_path: Path, capfd: pytest.CaptureFixture[str], mode: str
+    cli: Cli, tmp_path: Path, capfd: pytest.CaptureFixture[str], mode: str, job: str
 ) -> None:
     folder = tmp_path / "day" / "time"
     held = hold_folder(folder, num_jobs=1)
     before = sorted(path.name for path in folder.rglob("*"))
     words = ("-m",) if mode == "sweep" else ()
-    assert cli(*words, "augment=none", f"hydra.{mode}.dir={folder}", *SMALL, *QUIET) == 1
+    assert cli(*words, "augment=none", f"hydra.{mode}.dir={folder / job}", *SMALL, *QUIET) == 1
     held.release()
     assert sorted(path.name for path in folder.rglob("*")) == before
     (line,) = capfd.readouterr().err.splitlines()

@@ -155,6 +155,11 @@ def test_a_part_says_what_it_cannot_be_built_with(
     assert node in said
 
 
+def test_neither_originals_nor_copies_are_nothing_to_train_on(data_dir: Path) -> None:
+    said = refusal_of(["augment=none", "augment.keep_original=false"], data_dir)
+    assert said.startswith("augment.copies=0 with augment.keep_original=false leaves nothing")
+
+
 def test_several_mistakes_are_said_at_once_and_followers_of_the_seed_are_not(
     data_dir: Path,
 ) -> None:
@@ -177,7 +182,11 @@ def test_several_mistakes_are_said_at_once_and_followers_of_the_seed_are_not(
     ids=" ".join,
 )
 def test_right_settings_are_built(overrides: Sequence[str], data_dir: Path) -> None:
-    prepared(overrides, data_dir)
+    run = prepared(overrides, data_dir)
+    given = dict(one.lstrip("+").split("=") for one in overrides)
+    assert given.get("optimizer", "adam") in run.config["optimizer"]["_target_"].lower()
+    assert run.config["data"]["mode"] == given.get("data.mode", "static")
+    assert len(run.originals.labels) == len(run.labels) == 20
 
 
 def test_the_constructors_own_name_is_found_without_a_config() -> None:

@@ -16,11 +16,8 @@ from auglens.records.measures import measure_path, read_measure
 from auglens.records.run import RunState, read_map, run_folders, write_status
 from auglens.study.__main__ import main as study_main
 from tests.conftest import REPOSITORY, SMALL, Cli, Sweep
+from tests.sweeps import QUIET
 
-# https://github.com/Lightning-AI/pytorch-lightning/issues/21326
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
-
-QUIET = ("logger=none", "figures=false")
 METHODS = ("gradient", "gradcam", "random", "edge")
 MEASURES = (
     "faithfulness",

@@ -14,9 +14,6 @@ import pytest
 from auglens.records.run import read_map, read_record, read_status, run_folders
 from tests.conftest import SMALL, Cli
 
-# https://github.com/Lightning-AI/pytorch-lightning/issues/21326
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
-
 SWEEP = ("-m", "augment=none,crop,blur", "logger=none", "figures=false", *SMALL)
 TIMES = ["seconds"]
 

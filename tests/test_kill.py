@@ -17,9 +17,6 @@ from auglens.records.arrays import read_arrays
 from auglens.records.run import read_status, run_folders
 from tests.conftest import REPOSITORY, SMALL, Cli
 
-# https://github.com/Lightning-AI/pytorch-lightning/issues/21326
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
-
 SEED = 20240229
 NUM_MOMENTS, IN_EVERY_TEST_RUN = 10, 3
 LONGEST_S = 240

@@ -18,9 +18,6 @@ from auglens.seeding import Role, role_generator
 from auglens.trust import UntrustedError
 from tests.conftest import Sweep
 
-# https://github.com/Lightning-AI/pytorch-lightning/issues/21326
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
-
 
 @pytest.fixture
 def folder(sweep: Sweep, tmp_path: Path) -> Path:

@@ -17,9 +17,6 @@ from tests.conftest import REPOSITORY, SMALL, Cli
 from tests.study.conftest import MEASURING
 from tests.study.generated_sweep import make_config, write_run, write_sweep
 
-# https://github.com/Lightning-AI/pytorch-lightning/issues/21326
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
-
 NOTEBOOKS = sorted((REPOSITORY / "notebooks").glob("0?_*[!d].ipynb"))
 ABSENT = "Not in this sweep"
 API = (REPOSITORY / "docs" / "api.md").read_text(encoding="utf-8")

@@ -14,9 +14,6 @@ from auglens.records.run import read_record, run_folders
 from auglens.study.__main__ import main as study_main
 from tests.conftest import REPOSITORY, SMALL, Cli, Sweep
 
-# https://github.com/Lightning-AI/pytorch-lightning/issues/21326
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
-
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, flags=re.DOTALL)
 COMMANDS = [

@@ -25,9 +25,6 @@ from auglens.records.run import (
 )
 from tests.conftest import SMALL, Cli
 
-# https://github.com/Lightning-AI/pytorch-lightning/issues/21326
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
-
 QUIET = ("logger=none", "figures=false", "augment=crop")
 FOUR = (*(word for word in SMALL if "max_epochs" not in word), "trainer.max_epochs=4")
 STEPS = 3

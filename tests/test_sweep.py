@@ -1,50 +1,29 @@
-"""The whole pipeline through train.py: what a sweep leaves, and what it does when run again."""
+"""The whole pipeline through train.py: what a sweep leaves."""
 
-import gc
 import json
 import math
-import os
-import shutil
-import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from pytorch_lightning import Trainer
 from scipy.stats import entropy as scipy_entropy
 
-from auglens.datamodule import ImageDataModule
 from auglens.explainer import load_weights
 from auglens.models.cnn2 import Cnn2
 from auglens.models.normalized import NormalizedNetwork
 from auglens.records.arrays import read_arrays
-from auglens.records.run import read_map, read_probe, read_record, read_status, run_folders
-from auglens.training import train
+from auglens.records.run import read_map, read_probe, read_record, run_folders
 from tests.conftest import REPOSITORY, SMALL, Cli, Sweep
-
-# https://github.com/Lightning-AI/pytorch-lightning/issues/21326
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
+from tests.sweeps import QUIET, runs_csv, states
 
 AUGMENTATIONS = ["scale", "crop", "erase", "distort", "blur", "none"]
 METHODS = ["gradient", "blur_perturbation"]
-QUIET = ("logger=none", "figures=false")
 SIMILARITIES = ("cc", "kl", "kl_reverse", "sim", "js")
 EPS = 2.220446049250313e-16
-
-
-def states(sweep: Path) -> dict[str, str]:
-    return {folder.name: read_status(folder)["state"] for folder in run_folders(sweep)}
-
-
-def runs_csv(sweep: Path) -> pd.DataFrame:
-    return pd.read_csv(sweep / "runs.csv")
 
 
 def inspect(run: Path) -> dict[str, object]:
@@ -263,310 +242,6 @@ def _result(folder: Path) -> dict[str, object]:
         "logits": read_probe(folder).logits.tobytes(),
         "test": (record.test_accuracy, record.test_accuracy_last_epoch, record.test_confusion),
     }
-
-
-class TestRunAgain:
-    """Each test begins from a copy of the finished sweep."""
-
-    @pytest.fixture
-    def folder(self, sweep: Sweep, tmp_path: Path) -> Path:
-        copied = tmp_path / "day" / "time"
-        shutil.copytree(sweep.folder, copied)
-        return copied
-
-    def test_the_same_sweep_trains_nothing(self, cli: Cli, folder: Path) -> None:
-        before = _stamps(folder, "record.json")
-        maps, runs = (folder / "maps.csv").read_bytes(), (folder / "runs.csv").read_bytes()
-        assert cli("-m", "augment=crop,none", f"hydra.sweep.dir={folder}", *SMALL, *QUIET) == 0
-        assert _stamps(folder, "record.json") == before
-        assert (folder / "maps.csv").read_bytes() == maps
-        assert (folder / "runs.csv").read_bytes() == runs
-
-    def test_an_extended_sweep_trains_only_the_new_although_numbers_move(
-        self, cli: Cli, folder: Path
-    ) -> None:
-        before = _stamps(folder, "record.json")
-        arguments = ("-m", "augment=crop,none", "seed=0,1", f"hydra.sweep.dir={folder}")
-        assert cli(*arguments, *SMALL, *QUIET) == 0
-        after = _stamps(folder, "record.json")
-        new = set(after) - set(before)
-        assert {name.split("-", 1)[1] for name in new} == {"crop-s1-seed1", "none-s1-seed1"}
-        assert {name: after[name] for name in before} == before
-        assert states(folder)["2-none-s1-seed0"] == "REUSED"
-        assert len(runs_csv(folder)) == 8
-        assert runs_csv(folder)["identity"].is_unique
-
-    def test_folders_that_hold_each_others_records_are_no_obstacle(
-        self, cli: Cli, tmp_path: Path
-    ) -> None:
-        folder = tmp_path / "day" / "time"
-        small = [word for word in SMALL if "batch_size" not in word]
-        for sizes in ("22,10", "10,22"):
-            arguments = ("-m", "augment=none", f"data.batch_size={sizes}")
-            assert cli(*arguments, f"hydra.sweep.dir={folder}", *small, *QUIET) == 0
-        assert set(states(folder).values()) == {"COMPLETED"}
-        assert len(runs_csv(folder)) == 2
-
-    def test_a_cross_product_over_strengths_trains_none_once(self, cli: Cli, folder: Path) -> None:
-        before = set(_stamps(folder, "record.json"))
-        arguments = ("-m", "augment=crop,none", "augment.strength=0.5,1")
-        assert cli(*arguments, f"hydra.sweep.dir={folder}", *SMALL, *QUIET) == 0
-        new = set(_stamps(folder, "record.json")) - before
-        assert {name.split("-", 1)[1] for name in new} == {"crop-s0.5-seed0"}
-
-    def test_a_run_of_another_sweep_is_reused_by_identity(
-        self, sweep: Sweep, cli: Cli, tmp_path: Path
-    ) -> None:
-        other = tmp_path / "day" / "other"
-        arguments = ("-m", "augment=crop", f"hydra.sweep.dir={other}", f"reuse=[{sweep.folder}]")
-        cli(*arguments, *SMALL, *QUIET)
-        assert states(other) == {"0-crop-s1-seed0": "REUSED"}
-        assert not _stamps(other, "record.json")
-        assert not _stamps(other, "best.ckpt")
-
-    def test_a_missing_method_is_explained_from_the_checkpoint(
-        self, cli: Cli, folder: Path
-    ) -> None:
-        lacking = folder / "1-crop-s1-seed0"
-        before = read_map(lacking, "gradient").maps
-        (lacking / "saliency" / "gradient.npz").unlink()
-        records, checkpoints = _stamps(folder, "record.json"), _stamps(folder, "best.ckpt")
-        assert cli("-m", "augment=crop", f"hydra.sweep.dir={folder}", *SMALL, *QUIET) == 0
-        assert (read_map(lacking, "gradient").maps == before).all()
-        assert _stamps(folder, "record.json") == records
-        assert _stamps(folder, "best.ckpt") == checkpoints
-
-    def test_a_method_with_other_settings_is_explained_anew(self, cli: Cli, folder: Path) -> None:
-        lacking = folder / "1-crop-s1-seed0"
-        before = read_map(lacking, "gradient")
-        # One channel: the sum keeps the sign that the maximum of absolutes drops.
-        override = "saliency.methods.gradient.reduce=sum"
-        assert cli("-m", "augment=crop", f"hydra.sweep.dir={folder}", override, *SMALL, *QUIET) == 0
-        after = read_map(lacking, "gradient")
-        assert after.settings["reduce"] == "sum"
-        np.testing.assert_allclose(np.abs(after.maps), before.maps, rtol=1e-5, atol=1e-9)
-        assert (after.maps < 0).any()
-        table = pd.read_csv(folder / "maps.csv").query("method == 'gradient'")
-        assert table.loc[table["augment"] == "crop", ["cc", "kl", "entropy"]].isna().all(axis=None)
-        assert table.loc[table["augment"] == "blur", "cc"].notna().all()
-
-    def test_another_probe_is_refused_and_nothing_is_lost(
-        self, cli: Cli, folder: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        override = "saliency.methods.gradient.reduce=sum_abs"
-        small = [word for word in SMALL if "probe" not in word]
-        arguments = ("-m", "augment=crop", f"hydra.sweep.dir={folder}", "probe.size=10", override)
-        before = read_map(folder / "1-crop-s1-seed0", "gradient")
-        assert cli(*arguments, *small, *QUIET) == 1
-        assert "Use probe.size=20" in capsys.readouterr().out
-        assert (read_map(folder / "1-crop-s1-seed0", "gradient").maps == before.maps).all()
-
-    def test_a_folder_that_holds_another_run_is_refused(
-        self, cli: Cli, folder: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        before = _stamps(folder, "record.json")
-        small = [word for word in SMALL if "max_epochs" not in word]
-        arguments = ("-m", "augment=scale", "trainer.max_epochs=1", f"hydra.sweep.dir={folder}")
-        assert cli(*arguments, *small, *QUIET) == 1
-        assert "holds the record of another run" in capsys.readouterr().out
-        assert _stamps(folder, "record.json") == before
-
-
-def _stamps(sweep: Path, name: str) -> dict[str, int]:
-    return {path.parent.name: path.stat().st_mtime_ns for path in sweep.glob(f"*/{name}")}
-
-
-class TestFailure:
-    def test_a_job_leaves_no_images_behind(self, cli: Cli, tmp_path: Path) -> None:
-        cli("augment=crop", f"hydra.run.dir={tmp_path}", *SMALL, *QUIET)
-        kept = [one for one in gc.get_objects() if type(one) in (ImageDataModule, Trainer)]
-        assert not kept
-
-    def test_an_empty_data_folder_is_named(self, cli: Cli, tmp_path: Path) -> None:
-        folder = tmp_path / "run"
-        assert cli("augment=none", f"hydra.run.dir={folder}", data_dir="paths.data_dir=''") == 1
-        assert "paths.data_dir='' must be" in read_status(folder)["error"]
-
-    def test_a_setting_that_cannot_be_resolved_is_the_jobs_failure(
-        self, cli: Cli, tmp_path: Path
-    ) -> None:
-        folder = tmp_path / "day" / "time"
-        paths = "optimizer.lr='${oc.env:AUGLENS_ABSENT}',0.001"
-        assert cli("-m", "augment=none", paths, f"hydra.sweep.dir={folder}", *SMALL, *QUIET) == 1
-        assert list(states(folder).values()) == ["FAILED", "COMPLETED"]
-
-    def test_a_failed_job_costs_only_itself(
-        self, cli: Cli, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        folder = tmp_path / "day" / "time"
-        small = [word for word in SMALL if "train_size" not in word]
-        sizes = "data.train_size=20,15,30"
-        assert cli("-m", "augment=none", sizes, f"hydra.sweep.dir={folder}", *small, *QUIET) == 1
-        assert list(states(folder).values()) == ["COMPLETED", "FAILED", "COMPLETED"]
-        failed = run_folders(folder)[1]
-        assert "data.train_size=15" in read_status(failed)["error"]
-        assert "Traceback" in (failed / "train.log").read_text()
-        assert "data.train_size=15 is not possible" in capsys.readouterr().out
-        runs = runs_csv(folder)
-        assert runs["status"].tolist() == ["COMPLETED", "FAILED", "COMPLETED"]
-        assert failed.name in (folder / "report" / "report.html").read_text()
-
-    def test_fail_fast_ends_the_sweep_and_still_reports(
-        self, cli: Cli, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        folder = tmp_path / "day" / "time"
-        small = [word for word in SMALL if "train_size" not in word]
-        arguments = ("data.train_size=20,15,30", "fail_fast=true", f"hydra.sweep.dir={folder}")
-        assert cli("-m", "augment=none", *arguments, *small, *QUIET) == 1
-        assert list(states(folder).values()) == ["COMPLETED", "FAILED"]
-        assert not (folder / "2-none-s1-seed0").exists()
-        assert (folder / "report" / "report.html").exists()
-        assert runs_csv(folder)["status"].tolist() == ["COMPLETED", "FAILED"]
-        assert "1 of 3 jobs finished, 1 failed, 1 not started" in capsys.readouterr().out
-
-    def test_a_single_run_that_fails_says_so_in_one_line(
-        self, cli: Cli, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-    ) -> None:
-        folder = tmp_path / "run"
-        assert cli(f"hydra.run.dir={folder}", "data.train_size=15", *QUIET) == 1
-        assert read_status(folder)["state"] == "FAILED"
-        said = capfd.readouterr()
-        assert said.err == ""
-        (line,) = said.out.splitlines()
-        assert line.startswith("FAILED  run: ValueError: data.train_size=15 is not possible")
-        assert "Traceback" in (folder / "train.log").read_text()
-
-    def test_out_of_memory_costs_one_job_and_says_what_helps(
-        self,
-        cli: Cli,
-        tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch,
-        capfd: pytest.CaptureFixture[str],
-    ) -> None:
-        folder = tmp_path / "day" / "time"
-
-        def starved(run: Any, into: Path, *others: Any) -> Any:  # noqa: ANN401
-            if into.name.startswith("0-"):
-                torch.empty(2**60)
-            return train(run, into, *others)
-
-        monkeypatch.setattr("auglens.job.train", starved)
-        assert cli("-m", "augment=crop,none", f"hydra.sweep.dir={folder}", *SMALL, *QUIET) == 1
-        assert list(states(folder).values()) == ["FAILED", "COMPLETED"]
-        reason = "out of memory: use a smaller data.batch_size or data.eval_batch_size"
-        assert read_status(folder / "0-crop-s1-seed0")["error"].startswith(reason)
-        said = capfd.readouterr()
-        assert reason in said.out
-        assert "Traceback" not in said.out + said.err
-
-    def test_a_report_that_fails_is_one_line_and_a_file(
-        self,
-        cli: Cli,
-        tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch,
-        capfd: pytest.CaptureFixture[str],
-    ) -> None:
-        folder = tmp_path / "day" / "time"
-        arguments = ("-m", "augment=none", f"hydra.sweep.dir={folder}", *SMALL, *QUIET)
-
-        def mistaken(*given: Any, **settings: Any) -> None:  # noqa: ANN401
-            raise KeyError(f"{len(given)} {len(settings)}")
-
-        with monkeypatch.context() as patch:
-            patch.setattr("auglens.study.build.build", mistaken)
-            assert cli(*arguments) == 1
-        (line,) = capfd.readouterr().err.splitlines()
-        trace = folder / "report-error.txt"
-        assert line.startswith(f"No report: KeyError: '1 4'; see {trace}. Finished runs are kept.")
-        assert "in mistaken" in trace.read_text()
-        assert cli(*arguments) == 0
-        assert not trace.exists()
-
-    @pytest.mark.parametrize(
-        ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["int", "term"]
-    )
-    def test_an_interrupt_during_the_report_is_one_line(
-        self,
-        cli: Cli,
-        tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch,
-        capfd: pytest.CaptureFixture[str],
-        number: signal.Signals,
-        code: int,
-    ) -> None:
-        folder = tmp_path / "day" / "time"
-
-        def interrupted(*given: Any, **settings: Any) -> None:  # noqa: ANN401
-            os.kill(os.getpid(), number)
-            time.sleep(5)
-            pytest.fail(f"not interrupted: {given} {settings}")
-
-        monkeypatch.setattr("auglens.study.build.build", interrupted)
-        assert cli("-m", "augment=none", f"hydra.sweep.dir={folder}", *SMALL, *QUIET) == code
-        (line,) = capfd.readouterr().err.strip().splitlines()
-        assert line.startswith("No report: interrupted. Report of what is there: python -m")
-        assert list(states(folder).values()) == ["COMPLETED"]
-
-    def test_a_note_that_cannot_be_read_is_said(
-        self,
-        cli: Cli,
-        tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch,
-        capfd: pytest.CaptureFixture[str],
-    ) -> None:
-        folder = tmp_path / "day" / "time"
-
-        def damage(run: Any, into: Path, *others: Any) -> Any:  # noqa: ANN401
-            (folder / ".jobs" / "stray.json").write_bytes(b"{")
-            return train(run, into, *others)
-
-        monkeypatch.setattr("auglens.job.train", damage)
-        assert cli("-m", "augment=none", f"hydra.sweep.dir={folder}", *SMALL, *QUIET) == 1
-        expected = f"The note of job stray in {folder} cannot be read.\n"
-        assert capfd.readouterr().err == expected
-        assert (folder / "report" / "report.html").exists()
-
-    def test_an_unknown_option_is_hydras_to_answer(
-        self, cli: Cli, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-    ) -> None:
-        folder = tmp_path / "day" / "time"
-        assert cli("-m", "augment=crop,bogus", f"hydra.sweep.dir={folder}", *SMALL, *QUIET) == 1
-        assert "bogus" in capfd.readouterr().err
-        assert not run_folders(folder)
-        assert not (folder / "report").exists()
-
-    @pytest.mark.parametrize(
-        ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["int", "term"]
-    )
-    def test_an_interrupt_keeps_what_is_finished(
-        self,
-        cli: Cli,
-        tmp_path: Path,
-        capfd: pytest.CaptureFixture[str],
-        number: signal.Signals,
-        code: int,
-    ) -> None:
-        folder = tmp_path / "day" / "time"
-        long = [word for word in SMALL if "max_epochs" not in word]
-
-        def interrupt_the_second_run() -> None:
-            deadline = time.monotonic() + 60
-            second = folder / "1-crop-s1-seed0" / "history.csv"
-            while time.monotonic() < deadline and not second.exists():
-                time.sleep(0.01)
-            os.kill(os.getpid(), number)
-
-        threading.Thread(target=interrupt_the_second_run, daemon=True).start()
-        # A run of many epochs, so that the second is surely under way when the signal comes.
-        arguments = ("augment=none,crop,blur", "trainer.max_epochs=40", f"hydra.sweep.dir={folder}")
-        assert cli("-m", *arguments, *long, *QUIET) == code
-        assert list(states(folder).values()) == ["COMPLETED", "INTERRUPTED"]
-        assert read_record(folder / "0-none-s1-seed0").augment == "none"
-        message = capfd.readouterr().err
-        assert f"hydra.sweep.dir={folder}" in message
-        assert f"python -m auglens.study sweep={folder}" in message
-        assert (folder / "report" / "report.html").exists()
-        assert runs_csv(folder)["status"].tolist() == ["COMPLETED", "INTERRUPTED"]
 
 
 class TestOtherShapes:

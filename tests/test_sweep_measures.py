@@ -11,11 +11,7 @@ from auglens.records.jobs import note_job, notes_since
 from auglens.records.measures import measure_path, read_measure
 from auglens.records.run import RunState, read_record, run_folders
 from tests.conftest import REPOSITORY, SMALL, Cli
-
-# https://github.com/Lightning-AI/pytorch-lightning/issues/21326
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
-
-QUIET = ("logger=none", "figures=false")
+from tests.sweeps import QUIET
 
 
 def test_measures_of_a_sweep_its_twins_and_a_single_run(

@@ -360,7 +360,6 @@ class TestLostService:
         assert "W&B did not end its run (exit code 1)" in caplog.text
 
 
-@pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
 def test_a_sweep_whose_service_is_killed_completes(
     cli: Cli,
     tmp_path: Path,

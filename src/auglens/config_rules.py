@@ -288,6 +288,9 @@ def _violations(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"{key} is missing: it must be {rule.allowed}."
         elif value is not ABSENT and not rule.holds(value):
             yield f"{key}={shown(value)} must be {rule.allowed}."
+    kept = _found(config, "augment.keep_original")
+    if _found(config, "augment.copies") == 0 and kept is False:
+        yield "augment.copies=0 with augment.keep_original=false leaves nothing to train on."
     yield from _impossible("", config)
 
 
@@ -296,13 +299,16 @@ def _impossible(key: str, value: object) -> Iterator[str]:
     if isinstance(value, Mapping):
         for name, inner in value.items():
             yield from _impossible(f"{key}.{name}".lstrip("."), inner)
-    elif isinstance(value, list):
+        return
+    if isinstance(value, list):
         for inner in value:
             yield from _impossible(key, inner)
-    elif value == "???":
-        if key not in RULES:
-            yield f"{key} has no value (???)."
-    elif isinstance(value, float) and not math.isfinite(value) and key not in RULES:
+        return
+    if key in RULES:
+        return
+    if value == "???":
+        yield f"{key} has no value (???)."
+    if isinstance(value, float) and not math.isfinite(value):
         yield f"{key}={value} must be a finite number."
 
 

@@ -71,10 +71,11 @@ def load_run(folder: str | Path, trust: Sequence[str] = ()) -> "LoadedRun":
 
 def _resolved(config: "DictConfig", cam_layer: str | None) -> dict[str, Any]:
     """The settings for a model whose layer for activation maps is known."""
-    from omegaconf import DictConfig, OmegaConf
+    from omegaconf import open_dict
 
-    whole = OmegaConf.merge({"model": {"cam_layer": cam_layer}}, config)
-    assert isinstance(whole, DictConfig)
+    whole = config.copy()
+    with open_dict(whole):
+        whole.model = {"cam_layer": cam_layer}
     return resolved(whole)
 
 

@@ -26,7 +26,7 @@ from auglens.failures import describe_failure
 from auglens.progress import SweepClock
 from auglens.records.files import write_text
 from auglens.records.jobs import Note, notes_since, read_notes
-from auglens.records.locks import FolderBusyError, hold_folder
+from auglens.records.locks import FolderBusyError, hold_folder, refuse_held
 from auglens.records.run import RunState
 from auglens.secrecy import refuse_secrets
 from auglens.settings import describe_refusal, describe_unresolved, resolved
@@ -93,6 +93,8 @@ class SweepFolder(Callback):
 def _hold(folder: Path, *, num_jobs: int | None, key: str) -> FileLock:
     """Take the folder, or end the command in one line: Hydra lets only SystemExit out."""
     try:
+        # A single run may lie in the folder of a sweep.
+        refuse_held(folder.parent)
         return hold_folder(folder, num_jobs=num_jobs)
     except FolderBusyError as error:
         sys.stderr.write(f"{error}; wait for it, or use another {key}.\n")

@@ -23,9 +23,6 @@ from auglens.study.trust import UNTRAINED
 from tests.conftest import SMALL, Cli, Sweep
 from tests.measures.subjects import make_task
 
-# https://github.com/Lightning-AI/pytorch-lightning/issues/21326
-pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
-
 
 @pytest.fixture(scope="module")
 def subject(sweep: Sweep) -> Subject:

@@ -142,8 +142,6 @@ class Hooked(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
-# https://github.com/Lightning-AI/pytorch-lightning/issues/21326
-@pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
 @pytest.mark.parametrize("inference_mode", [True, False])
 def test_every_hook_of_lightning(inference_mode: bool) -> None:
     module = Hooked()

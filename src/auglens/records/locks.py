@@ -13,7 +13,7 @@ from auglens.records.files import write_json
 from auglens.records.processes import is_running, this_process
 from auglens.records.reading import RecordError, read_json
 
-__all__ = ["FolderBusyError", "hold_folder", "identity_lock", "read_command"]
+__all__ = ["FolderBusyError", "hold_folder", "identity_lock", "read_command", "refuse_held"]
 
 LOCKS = ".locks"
 COMMAND = "command.json"
@@ -75,6 +75,21 @@ def hold_folder(folder: Path, *, num_jobs: int | None) -> FileLock:
         lock.release()
         raise
     return lock
+
+
+def refuse_held(folder: Path) -> None:
+    """Refuse a folder that a command holds; takes nothing.
+
+    Raises:
+        FolderBusyError: Says who holds it.
+    """
+    if not (folder / LOCKS).is_dir():
+        return
+    try:
+        with _lock(folder, "command").acquire(blocking=False):
+            pass
+    except Timeout as error:
+        raise FolderBusyError(f"{folder} is being written by {_holder(folder)}") from error
 
 
 def read_command(folder: Path) -> Mapping[str, Any]:

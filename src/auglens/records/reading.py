@@ -128,14 +128,14 @@ def _check_values(value: object, levels: int) -> None:
     Raises:
         ValueError: Says what it is.
     """
-    if isinstance(value, (dict, list)):
-        if levels == 0:
-            raise ValueError(f"it is nested more than {DEEPEST} levels deep")
-        for item in [*value, *value.values()] if isinstance(value, dict) else value:
-            _check_values(item, levels - 1)
-    elif isinstance(value, str):
+    if levels < 0:
+        raise ValueError(f"it is nested more than {DEEPEST} levels deep")
+    if isinstance(value, str):
         value.encode()
-    elif isinstance(value, int) and abs(value) >= LARGEST_INTEGER:
+    if isinstance(value, int) and abs(value) >= LARGEST_INTEGER:
         raise ValueError("it holds an integer of more than 64 bits")
-    elif isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("it holds a number that is not finite")
+    items = [*value, *value.values()] if isinstance(value, dict) else value
+    for item in items if isinstance(items, list) else ():
+        _check_values(item, levels - 1)
