@@ -96,6 +96,9 @@ def test_what_is_missing_is_said(page: Page, study: Study) -> None:
     assert all(name in page.text for name in study.failed)
     assert "26-blur-s1-seed5: no baseline" in page.text
     assert "Runs on permuted labels, in runs.csv only (1)" in page.text
+    head, _, rest = page.text.partition("Verdicts")
+    assert "Missing or left out: Runs that did not finish (3); " in head
+    assert "Runs that did not finish (3)" in rest
 
 
 def test_claims_and_limits_are_said_with_their_numbers(page: Page, study: Study) -> None:
