@@ -61,7 +61,7 @@ def cli(data_dir: Path) -> Cli:
 
     def run(*arguments: str, data_dir: str = f"paths.data_dir={data_dir}") -> int:
         handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        SweepFolder.sweep = SweepFolder.run = SweepFolder.clock = None
+        SweepFolder.sweep = SweepFolder.run = SweepFolder.clock = SweepFolder.workers = None
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("sys.argv", ["train.py", *arguments, data_dir])
             # Tells Hydra to look for conf/ beside the file, as it does for a script.

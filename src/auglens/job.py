@@ -3,6 +3,7 @@
 import gc
 import logging
 import math
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ from auglens.stage import asked_for, explain_jobs
 from auglens.startup import set_apart
 from auglens.sweep import SweepFolder
 from auglens.training import train
+from auglens.workers import is_dealt_with
 
 __all__ = ["run_job"]
 
@@ -80,7 +82,26 @@ def run_job(cfg: DictConfig) -> float:
     multirun = HydraConfig.get().mode is RunMode.MULTIRUN
     folder = Path(HydraConfig.get().runtime.output_dir)
     sweep = Path(HydraConfig.get().sweep.dir).absolute() if multirun else folder
-    console = Console()
+    if not multirun or SweepFolder.sweep is not None:
+        return _run(cfg, folder, sweep, Console(), goes_on=multirun and not cfg.fail_fast)
+    # A launcher's process: it may begin anywhere, and shares its terminal with others.
+    os.chdir(HydraConfig.get().runtime.cwd)
+    if is_dealt_with(sweep, folder.name, fail_fast=cfg.fail_fast):
+        return math.nan
+    return _run(cfg, folder, sweep, Console(force_terminal=False), goes_on=True)
+
+
+def _run(cfg: DictConfig, folder: Path, sweep: Path, console: Console, *, goes_on: bool) -> float:
+    """As :func:`run_job`.
+
+    Args:
+        cfg: The config.
+        folder: The run folder.
+        sweep: The sweep folder; the run folder itself for a single run.
+        console: Where people read.
+        goes_on: Whether further jobs run after a failure.
+    """
+    multirun = sweep != folder
     state = RunState.RUNNING
     wanted: dict[str, Any] = {}
     set_apart()
@@ -100,9 +121,9 @@ def run_job(cfg: DictConfig) -> float:
     except Exception as error:
         state = RunState.FAILED
         _say_failure(folder, error, console)
-        if not multirun or cfg.fail_fast or is_disk_full(error):
-            raise SystemExit(1) from error
-        return math.nan
+        if goes_on and not is_disk_full(error):
+            return math.nan
+        raise SystemExit(1) from error
     except BaseException:
         state = RunState.INTERRUPTED
         _say_the_end(folder, state)

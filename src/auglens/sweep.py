@@ -30,6 +30,7 @@ from auglens.records.locks import FolderBusyError, hold_folder, refuse_held
 from auglens.records.run import RunState
 from auglens.secrecy import refuse_secrets
 from auglens.settings import describe_refusal, describe_unresolved, resolved
+from auglens.workers import Workers, has_workers, prepare, quoted
 
 __all__ = ["SweepFolder", "run_to_the_end"]
 
@@ -47,6 +48,7 @@ class SweepFolder(Callback):
         clock: Says how far the multirun is; None where the number of its jobs is not known.
         held: Keeps other commands out of the folder.
         announced: Whether the number of jobs was said.
+        workers: The jobs of a multirun whose launcher runs them in other processes.
     """
 
     sweep: Path | None = None
@@ -55,10 +57,17 @@ class SweepFolder(Callback):
     clock: SweepClock | None = None
     held: FileLock | None = None
     announced: bool = False
+    workers: Workers | None = None
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
         """Only ``hydra.sweep.dir`` can be read here: the config is not swept yet."""
         sweep = _folder(config, "hydra.sweep.dir")
+        if has_workers(config):
+            _prepare(config, sweep)
+        if self.workers is not None:
+            # The same jobs again, after the loss of a worker process.
+            self.workers.watch()
+            return
         swept = _swept(config)
         _check_job_folders(config, swept or {})
         num_jobs = None if swept is None else math.prod(map(len, swept.values()))
@@ -67,6 +76,10 @@ class SweepFolder(Callback):
         type(self).sweep = sweep
         type(self).clock = None if num_jobs is None else SweepClock(num_jobs)
         type(self).announced = False
+        if has_workers(config) and self.clock is not None:
+            sys.stdout.write(f"{num_jobs} jobs in {sweep}\n")
+            workers = type(self).workers = Workers(sweep, self.clock)
+            workers.watch()
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
         """Before the first job all were composed, so none is misspelt; only now are they told."""
@@ -101,6 +114,13 @@ def _hold(folder: Path, *, num_jobs: int | None, key: str) -> FileLock:
     except OSError as error:
         sys.stderr.write(f"Nothing started in {folder}: {describe_failure(error, folder)}\n")
     raise SystemExit(1)
+
+
+def _prepare(config: DictConfig, sweep: Path) -> None:
+    try:
+        prepare(config, sweep)
+    except ValueError as error:
+        _refuse(error)
 
 
 def _refuse(reason: object) -> NoReturn:
@@ -233,7 +253,7 @@ def _exit_code(main: Callable[[], object]) -> int:
     asked = os.environ.get(FULL_ERROR) == "1"
     try:
         with _hydra_raises():
-            main()
+            _launch(main)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except KeyboardInterrupt:
@@ -251,6 +271,31 @@ def _exit_code(main: Callable[[], object]) -> int:
         sys.stderr.write(f"{describe_failure(error, folder)}\n")
         return 1
     return 0
+
+
+def _launch(main: Callable[[], object]) -> None:
+    """Run all jobs; where a worker process was lost, launch what is left to do again."""
+    while True:
+        try:
+            main()
+        except (HydraException, OmegaConfBaseException, ValueError, TypeError):
+            raise
+        except Exception:
+            if SweepFolder.workers is None or not SweepFolder.workers.take_loss():
+                raise
+        else:
+            if SweepFolder.workers is None or not SweepFolder.workers.next_alone():
+                return
+        finally:
+            if SweepFolder.workers is not None:
+                SweepFolder.workers.unwatch()
+        _stay_in(SweepFolder.workers.sweep)
+
+
+def _stay_in(sweep: Path) -> None:
+    """Let the command name its sweep, so that Hydra makes no folder of a later time."""
+    others = [word for word in sys.argv if not word.startswith("hydra.sweep.dir=")]
+    sys.argv[:] = [*others, f"hydra.sweep.dir={quoted(sweep)}"]
 
 
 def _overrides(words: Sequence[str]) -> list[str]:

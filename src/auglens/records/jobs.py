@@ -1,20 +1,27 @@
 """Word that the jobs of a sweep leave, and how far its latest command came."""
 
-import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from auglens.records.files import write_json
 from auglens.records.locks import read_command
-from auglens.records.processes import is_running
+from auglens.records.processes import is_running, this_process
 from auglens.records.reading import MOST_JSON_BYTES, RecordError, parse_json, read_bytes
 from auglens.records.run import RunState
 
-__all__ = ["JOBS", "Note", "note_job", "notes_since", "read_notes", "what_is_missing"]
+__all__ = [
+    "JOBS",
+    "Note",
+    "forget_job",
+    "latest_notes",
+    "note_job",
+    "notes_since",
+    "read_notes",
+    "what_is_missing",
+]
 
 JOBS = ".jobs"
 
@@ -27,13 +34,15 @@ class Note:
         run: Name of its run folder.
         state: How it stood; None if the note cannot be read.
         wanted: What it asks of the explain stage.
-        updated: When it was written, in seconds since 1970.
+        command: The command whose job it was: its ``since``, see :func:`read_command`.
+        process: Who wrote it, see :func:`auglens.records.processes.this_process`.
     """
 
     run: str
     state: RunState | None
     wanted: Mapping[str, Any]
-    updated: float
+    command: object
+    process: Mapping[str, Any]
 
 
 def note_job(sweep: Path, run: str, state: RunState, wanted: Mapping[str, Any]) -> None:
@@ -45,8 +54,14 @@ def note_job(sweep: Path, run: str, state: RunState, wanted: Mapping[str, Any]) 
         state: How the job stands.
         wanted: What it asks of the explain stage; empty as long as it is not known.
     """
-    content = {"state": state, "updated": time.time(), "wanted": wanted}
+    command = read_command(sweep).get("since")
+    content = {"state": state, "command": command, **this_process(), "wanted": wanted}
     write_json(sweep / JOBS / f"{run}.json", content)
+
+
+def forget_job(sweep: Path, run: str) -> None:
+    """Take the word of a job back."""
+    (sweep / JOBS / f"{run}.json").unlink(missing_ok=True)
 
 
 def read_notes(sweep: Path) -> dict[str, bytes]:
@@ -66,6 +81,13 @@ def notes_since(sweep: Path, before: Mapping[str, bytes]) -> list[Note]:
     return [_parse(name, note) for name, note in after.items() if before.get(name) != note]
 
 
+def latest_notes(sweep: Path) -> list[Note]:
+    """What the jobs of the latest command left word of; no clock of theirs is asked."""
+    since = read_command(sweep).get("since")
+    notes = [_parse(name, content) for name, content in read_notes(sweep).items()]
+    return [note for note in notes if since is not None and note.command == since]
+
+
 def what_is_missing(sweep: Path) -> str | None:
     """How far the latest command came, such as ``2 of 6 jobs finished, 1 running, 3 not started``.
 
@@ -76,11 +98,10 @@ def what_is_missing(sweep: Path) -> str | None:
         None if none of its jobs is running or was left out, or if the sweep does not say.
     """
     command = read_command(sweep)
-    num_jobs, since = command.get("num_jobs"), _seconds(command.get("since"))
-    if type(num_jobs) is not int or since is None:
+    num_jobs = command.get("num_jobs")
+    if type(num_jobs) is not int or "since" not in command:
         return None
-    notes = [_parse(name, content) for name, content in read_notes(sweep).items()]
-    states = Counter(_word(note.state) for note in notes if note.updated >= since)
+    states = Counter(_word(note.state) for note in latest_notes(sweep))
     if is_running(command) is False:
         states["interrupted"] += states.pop("running", 0)
     states["not started"] = num_jobs - states.total()
@@ -97,13 +118,6 @@ def _word(state: RunState | None) -> str:
     return "finished" if state is RunState.COMPLETED else state.value.lower()
 
 
-def _seconds(since: object) -> float | None:
-    try:
-        return datetime.fromisoformat(str(since)).timestamp()
-    except (ValueError, OverflowError):
-        return None
-
-
 def _content(sweep: Path, name: str) -> bytes:
     try:
         return read_bytes(sweep, JOBS, name, most_bytes=MOST_JSON_BYTES)
@@ -115,9 +129,9 @@ def _parse(name: str, content: bytes) -> Note:
     run = name.removesuffix(".json")
     try:
         note = parse_json(content.decode())
-        state, wanted, updated = RunState(note["state"]), note["wanted"], float(note["updated"])
+        state, wanted, command = RunState(note["state"]), note["wanted"], note["command"]
     except (ValueError, TypeError, KeyError):
-        return Note(run, state=None, wanted={}, updated=0.0)
+        return Note(run, state=None, wanted={}, command=None, process={})
     if not isinstance(wanted, dict):
-        return Note(run, state=None, wanted={}, updated=updated)
-    return Note(run, state, wanted, updated)
+        return Note(run, state=None, wanted={}, command=command, process={})
+    return Note(run, state, wanted, command, process=note)

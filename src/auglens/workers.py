@@ -1,0 +1,162 @@
+"""A sweep whose jobs run in processes of a launcher: progress, and lost processes. Free of torch."""
+
+import threading
+from importlib.util import find_spec
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+from rich.console import Console
+from rich.text import Text
+
+from auglens.progress import SweepClock
+from auglens.records.jobs import Note, forget_job, latest_notes, note_job
+from auglens.records.processes import is_running
+from auglens.records.run import RunState, write_status
+
+__all__ = ["Workers", "has_workers", "is_dealt_with", "prepare", "quoted"]
+
+BASIC = "BasicLauncher"
+LOST = "its worker process was lost (killed, out of memory, or its machine gone)"
+POLL_S = 0.5
+
+
+def has_workers(config: DictConfig) -> bool:
+    """Whether the launcher runs jobs in other processes than the command's."""
+    return not str(config.hydra.launcher.get("_target_")).endswith(f".{BASIC}")
+
+
+def prepare(config: DictConfig, sweep: Path) -> None:
+    """Make folders mean the same for every worker, wherever it runs.
+
+    Args:
+        config: Of the multirun; the jobs' own are composed from it.
+        sweep: The sweep folder, absolute.
+
+    Raises:
+        ValueError: If the launcher's packages are not installed.
+    """
+    package = ".".join(str(config.hydra.launcher["_target_"]).split(".")[:2])
+    if find_spec(package) is None:
+        name = str(config.hydra.runtime.choices["hydra/launcher"])
+        extra = name.partition("_")[0]
+        raise ValueError(
+            f"hydra/launcher={name} needs packages that are not installed: "
+            f"pip install -e '.[{extra}]'."
+        )
+    data_dir = Path(str(OmegaConf.select(config, "paths.data_dir"))).absolute()
+    with open_dict(config.hydra.overrides):
+        config.hydra.overrides.hydra += [
+            f"hydra.sweep.dir={quoted(sweep)}",
+            f"paths.data_dir={quoted(data_dir)}",
+        ]
+
+
+def quoted(path: Path) -> str:
+    """A path as a value in Hydra's grammar."""
+    return "'" + str(path).replace("'", "\\'") + "'"
+
+
+def is_dealt_with(sweep: Path, run: str, *, fail_fast: bool) -> bool:
+    """Whether a job has nothing to do: an earlier pass of the command did it, or the sweep ends.
+
+    Args:
+        sweep: The sweep folder.
+        run: Name of the job's run folder.
+        fail_fast: Whether one failed job ends the sweep.
+    """
+    states = {note.run: note.state for note in latest_notes(sweep)}
+    if fail_fast and RunState.FAILED in states.values():
+        return True
+    return states.get(run, RunState.RUNNING) is not RunState.RUNNING
+
+
+class Workers:
+    """The jobs of one command in worker processes.
+
+    Where a process is lost, some launchers give all their jobs up. The jobs are then launched
+    again: those that are done have nothing to do, and those whose process is gone come last, each
+    alone, so that one that kills its process costs no other. A job whose process is lost alone has
+    failed.
+
+    Args:
+        sweep: The sweep folder.
+        clock: Counts the jobs.
+    """
+
+    def __init__(self, sweep: Path, clock: SweepClock) -> None:
+        self.sweep = sweep
+        self.clock = clock
+        self.console = Console()
+        self._over = threading.Event()
+        self._watcher: threading.Thread | None = None
+        self._waiting: list[str] = []
+        self._num_settled = 0
+
+    def watch(self) -> None:
+        """Begin to say how far the jobs are."""
+        self._over.clear()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._watcher.start()
+
+    def unwatch(self) -> None:
+        """Say it for the last time."""
+        self._over.set()
+        if self._watcher is not None:
+            self._watcher.join()
+
+    def _watch(self) -> None:
+        self.clock.start()
+        last = False
+        while not last:
+            last = self._over.wait(POLL_S)
+            ended = len(self._settled()) - self.clock.num_over
+            for _ in range(ended):
+                self.clock.end()
+            if ended > 0:
+                self.console.print(Text(f"  {self.clock}", "dim"))
+
+    def _settled(self) -> list[Note]:
+        """Jobs that ended by themselves."""
+        notes = latest_notes(self.sweep)
+        ended = (RunState.COMPLETED, RunState.FAILED)
+        return [note for note in notes if note.state in ended]
+
+    def take_loss(self) -> bool:
+        """Give up or put off the jobs whose process is gone.
+
+        Returns:
+            Whether launching again can do more.
+        """
+        notes = latest_notes(self.sweep)
+        lost = [one.run for one in notes if one.state is RunState.RUNNING and _is_gone(one)]
+        for run in lost:
+            # One that was lost after its last file is complete; its job will see so.
+            if len(lost) > 1 or (self.sweep / run / "record.json").exists():
+                self._put_off(run)
+            else:
+                self._give_up(run)
+        before, self._num_settled = self._num_settled, len(self._settled())
+        return bool(lost) or self._num_settled > before
+
+    def next_alone(self) -> bool:
+        """Let one job that was put off run; False if there is none."""
+        if not self._waiting:
+            return False
+        forget_job(self.sweep, self._waiting.pop(0))
+        return True
+
+    def _give_up(self, run: str) -> None:
+        note_job(self.sweep, run, RunState.FAILED, {})
+        write_status(self.sweep / run, RunState.FAILED, error=LOST)
+        said = Text.assemble(("FAILED", "red"), f"  {run}: {LOST}")
+        self.console.print(said, soft_wrap=True)
+
+    def _put_off(self, run: str) -> None:
+        note_job(self.sweep, run, RunState.INTERRUPTED, {})
+        write_status(self.sweep / run, RunState.INTERRUPTED, error=LOST)
+        self._waiting.append(run)
+        self.console.print(Text(f"LOST    {run}: {LOST}; it comes last"), soft_wrap=True)
+
+
+def _is_gone(note: Note) -> bool:
+    return is_running(note.process) is False
