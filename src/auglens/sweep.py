@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -252,7 +253,9 @@ def run_to_the_end(main: Callable[[], object]) -> int:
 def _exit_code(main: Callable[[], object]) -> int:
     asked = os.environ.get(FULL_ERROR) == "1"
     try:
-        with _hydra_raises():
+        with _hydra_raises(), warnings.catch_warnings():
+            # https://github.com/facebookresearch/hydra/issues/1471
+            warnings.filterwarnings("ignore", message="\n'hydra/launcher/.* is validated against")
             _launch(main)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)

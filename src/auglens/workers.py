@@ -1,5 +1,6 @@
 """A sweep whose jobs run in processes of a launcher: progress, and lost processes. Free of torch."""
 
+import re
 import threading
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,7 @@ from auglens.records.run import RunState, write_status
 __all__ = ["Workers", "has_workers", "is_dealt_with", "prepare", "quoted"]
 
 BASIC = "BasicLauncher"
+LAUNCHER = re.compile(r"[+~]*hydra[./]launcher\b")
 LOST = "its worker process was lost (killed, out of memory, or its machine gone)"
 POLL_S = 0.5
 
@@ -44,11 +46,11 @@ def prepare(config: DictConfig, sweep: Path) -> None:
             f"pip install -e '.[{extra}]'."
         )
     data_dir = Path(str(OmegaConf.select(config, "paths.data_dir"))).absolute()
+    # The launcher is the command's: a job's own config need not have it.
+    others = [word for word in config.hydra.overrides.hydra if not LAUNCHER.match(word)]
+    folders = [f"hydra.sweep.dir={quoted(sweep)}", f"paths.data_dir={quoted(data_dir)}"]
     with open_dict(config.hydra.overrides):
-        config.hydra.overrides.hydra += [
-            f"hydra.sweep.dir={quoted(sweep)}",
-            f"paths.data_dir={quoted(data_dir)}",
-        ]
+        config.hydra.overrides.hydra = [*others, *folders]
 
 
 def quoted(path: Path) -> str:
