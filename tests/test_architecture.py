@@ -37,6 +37,7 @@ COMPOSITION = {
     "training",
     "trust",
     "wandb_service",
+    "workers",
 }
 STUDY_MAY_USE = (
     "auglens.metrics",
@@ -55,6 +56,7 @@ ONE_HOME = {
         "settings",
         "study/__main__",
         "sweep",
+        "workers",
     ),
     "wandb": ("tracking", "wandb_service"),
     "mlxtend": "datasets",

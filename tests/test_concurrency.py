@@ -135,7 +135,7 @@ class TestWhatIsMissing:
 
     def test_notes_of_earlier_commands_do_not_count(self, tmp_path: Path) -> None:
         self.write(tmp_path, this_process(), RunState.COMPLETED)
-        old = {"state": "COMPLETED", "updated": time.time() - 3600, "wanted": {}}
+        old = {"state": "COMPLETED", "command": "2026-01-31T12:00:00.000+00:00", "wanted": {}}
         write_json(tmp_path / ".jobs" / "9-none.json", old)
         assert what_is_missing(tmp_path) == "1 of 6 jobs finished, 5 not started"
 
@@ -151,7 +151,7 @@ class TestWhatIsMissing:
 
     @pytest.mark.parametrize(
         "content",
-        [b"", b"\xff", b"[]", b'{"state": "DONE", "updated": 1, "wanted": {}}', b'{"state": 1}'],
+        [b"", b"\xff", b"[]", b'{"state": "DONE", "command": "", "wanted": {}}', b'{"state": 1}'],
         ids=str,
     )
     def test_a_note_that_cannot_be_read_is_still_a_job(
