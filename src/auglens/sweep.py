@@ -410,8 +410,10 @@ def _say_how_to_go_on() -> None:
     key = "hydra.sweep.dir" if SweepFolder.sweep else "hydra.run.dir"
     arguments = [word for word in sys.argv if not word.startswith(f"{key}=")]
     command = shlex.join(["python", *arguments, f"{key}={folder}"])
+    submitted = any(word.startswith("hydra/launcher=slurm") for word in arguments)
+    theirs = " Jobs that were submitted go on; scancel ends them." if submitted else ""
     sys.stderr.write(
-        f"\nInterrupted. Finished runs are kept. Go on: {command}\n{_how_to_report()}\n"
+        f"\nInterrupted. Finished runs are kept.{theirs} Go on: {command}\n{_how_to_report()}\n"
     )
 
 
