@@ -18,12 +18,14 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
+from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.strategies import DDPStrategy
 from torch import distributed
 
 __all__ = [
     "READY",
     "FurtherRanks",
+    "KeepSigterm",
     "Place",
     "RankLostError",
     "ddp_strategy",
@@ -129,6 +131,20 @@ def leave_group() -> None:
     """End the process group, if there is one, so that what follows is computed by this process."""
     if distributed.is_initialized():
         distributed.destroy_process_group()
+
+
+class KeepSigterm(Callback):
+    """Leaves SIGTERM to the command: Lightning's answer waits for the other processes, forever."""
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Remember the command's handler."""
+        del trainer, pl_module
+        self._handler = signal.getsignal(signal.SIGTERM)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Put it back in the place of Lightning's."""
+        del trainer, pl_module
+        signal.signal(signal.SIGTERM, self._handler)
 
 
 class FurtherRanks:

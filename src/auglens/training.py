@@ -32,7 +32,7 @@ from auglens.fitting import (
 )
 from auglens.metrics.accuracy import accuracy, balanced_accuracy
 from auglens.module import ClassifierModule
-from auglens.ranks import FurtherRanks
+from auglens.ranks import FurtherRanks, KeepSigterm
 from auglens.records.arrays import write_arrays
 from auglens.records.files import remove_unfinished
 from auglens.records.run import RunRecord
@@ -103,6 +103,7 @@ def train(
                 data = make_data(run, share)
                 _write_samples(run, data, folder)
             callbacks = [history, EpochProgress(tracked.name, console), maps, checkpoints]
+            callbacks += [KeepSigterm()] if world_size > 1 else []
             loggers = built(run.config["logger"], "logger")(tracked)
             trainer = make_trainer(
                 run, folder, callbacks, loggers, strategy_setting(run, share, ranks.port)
