@@ -286,9 +286,13 @@ class _RankProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        finally:
+            self._errors.close()
+            assert self._process.stdout is not None
+            self._process.stdout.close()
 
     def loss(self) -> RankLostError:
-        """How it ended, in one line; what it said goes to the log."""
+        """How it ended, in one line, before :meth:`end`; what it said goes to the log."""
         code, said = self._process.wait(END_S), self._said()
         log.info("Rank %d ended with code %d:\n%s", self.place.rank, code, said)
         words = said.strip().splitlines() or [f"exit code {code}"]
