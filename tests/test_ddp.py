@@ -154,6 +154,14 @@ class TestRefusals:
         assert expected in capsys.readouterr().out
         assert not (tmp_path / "history.csv").exists()
 
+    def test_several_that_something_else_started(
+        self, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        assert cli(*SMALL, *QUIET, *TWO, f"hydra.run.dir={tmp_path}") == 1
+        said = read_status(tmp_path)["error"]
+        assert said.startswith("ValueError: train.py was started several times (WORLD_SIZE=2, by")
+
     def test_more_than_one_machine(self, data_dir: Path) -> None:
         said = refusal_of([*TWO, "+trainer.num_nodes=2"], data_dir)
         assert said == "trainer.num_nodes cannot be set: AugLens decides it itself."
@@ -361,6 +369,12 @@ def test_no_process_outlives_another(
         reason = "RankLostError: process 2 of 2 of this training was killed (SIGKILL)"
         assert said == f"FAILED  {tmp_path.name}: {reason}\n"
         assert read_status(tmp_path)["error"] == reason
+
+
+@pytest.mark.parametrize("checkpoint", [None, Path("run/last.ckpt")])
+def test_a_process_is_told_the_whole_config(data_dir: Path, checkpoint: Path | None) -> None:
+    place = ranks.Place(composed(TWO, data_dir), Path("run"), checkpoint, 1, 2, 4000)
+    assert ranks.Place.from_json(place.to_json()) == place
 
 
 def lonely(tmp_path: Path, given_up: list[BaseException]) -> ranks.FurtherRanks:

@@ -1,7 +1,6 @@
 """``python -m auglens.rank_process``: one further process of a training. Writes and prints nothing."""
 
 import os
-import pickle
 import sys
 import threading
 import time
@@ -25,11 +24,11 @@ def main(parent: int) -> int:
         The exit code; if it is 1, the last line of the standard error says why.
     """
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    fitting = import_quickly("auglens.fitting")
-    place = pickle.load(sys.stdin.buffer)
+    fitting, ranks = map(import_quickly, ("auglens.fitting", "auglens.ranks"))
+    place = ranks.Place.from_json(sys.stdin.buffer.read().decode())
     sys.path[:] = place.search_path
     try:
-        fitting.train_along(place, _say_ready)
+        fitting.train_along(place, lambda: _say(ranks.READY))
     except Exception as error:  # noqa: BLE001 - the first process hears of it
         traceback.print_exc()
         sys.stderr.write(f"{describe_failure(error, place.folder)}\n")
@@ -37,12 +36,10 @@ def main(parent: int) -> int:
     return 0
 
 
-def _say_ready() -> None:
+def _say(ready: bytes) -> None:
     """Tell the first process; nobody reads on, so what is printed from here on goes nowhere."""
-    from auglens.ranks import READY
-
     sys.stdout.flush()
-    os.write(1, READY)
+    os.write(1, ready)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
 

@@ -1,8 +1,8 @@
 """The further processes of one training on several devices: starts, watches and ends them."""
 
+import json
 import logging
 import os
-import pickle
 import signal
 import socket
 import subprocess
@@ -35,6 +35,8 @@ __all__ = [
 
 MODULE = "auglens.rank_process"
 READY = b"ready\n"
+# The number of processes as torchrun and srun say it.
+STARTED_BY_OTHERS = ("WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
 # How long a process waits for the others before it gives a training up.
 GROUP_TIMEOUT = timedelta(minutes=10)
 POLL_S = 0.5
@@ -72,7 +74,19 @@ class Place:
     rank: int
     world_size: int
     port: int
-    search_path: tuple[str, ...] = field(default_factory=lambda: tuple(sys.path))
+    search_path: list[str] = field(default_factory=lambda: list(sys.path))
+
+    def to_json(self) -> str:
+        """All of it as text; a config holds plain values only."""
+        checkpoint = None if self.checkpoint is None else str(self.checkpoint)
+        return json.dumps({**vars(self), "folder": str(self.folder), "checkpoint": checkpoint})
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The same again."""
+        told = json.loads(text)
+        checkpoint = None if told["checkpoint"] is None else Path(told["checkpoint"])
+        return cls(**{**told, "folder": Path(told["folder"]), "checkpoint": checkpoint})
 
 
 class _OneMachine(LightningEnvironment):
@@ -159,7 +173,10 @@ class FurtherRanks:
             for it where no exception can reach it. Must end this process.
 
     Attributes:
-        port: Where the processes meet.
+        port: Where the processes meet, if there are several.
+
+    Raises:
+        ValueError: If this process is one of several that something else started.
     """
 
     def __init__(
@@ -171,7 +188,9 @@ class FurtherRanks:
         world_size: int,
         give_up: Callable[[BaseException], object],
     ) -> None:
-        self.port = _free_port()
+        if world_size > 1:
+            _refuse_ranks_of_others()
+        self.port = _free_port() if world_size > 1 else 0
         self.give_up = give_up
         self._processes = [
             _RankProcess(Place(config, folder, checkpoint, rank, world_size, self.port))
@@ -209,8 +228,8 @@ class FurtherRanks:
             RankLostError: If the error is only what this process noticed of the loss of another.
         """
         del kind, trace
-        self._failure = error
         loss = self._loss_behind(error)
+        self._failure = loss or error
         if error is None:
             self._over.set()
             leave_group()
@@ -260,8 +279,8 @@ class _RankProcess:
 
     def start(self) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - read when the process ended
-        with tempfile.TemporaryFile() as told:
-            pickle.dump(self.place, told)
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as told:
+            told.write(self.place.to_json())
             told.seek(0)
             self._process = subprocess.Popen(
                 [sys.executable, "-m", MODULE, str(os.getpid())],
@@ -304,6 +323,16 @@ class _RankProcess:
     def _said(self) -> str:
         self._errors.seek(0)
         return self._errors.read().decode(errors="replace")
+
+
+def _refuse_ranks_of_others() -> None:
+    """Where something else started several, each would start several more."""
+    for name in STARTED_BY_OTHERS:
+        if os.environ.get(name, "1") != "1":
+            raise ValueError(
+                f"train.py was started several times ({name}={os.environ[name]}, by torchrun or "
+                "srun); start it once, with python: trainer=ddp starts the other processes itself."
+            )
 
 
 def _free_port() -> int:
