@@ -1,7 +1,6 @@
 """A step, an epoch and an evaluation of AugLens beside loops of plain PyTorch, in turn."""
 
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +13,10 @@ from omegaconf import OmegaConf
 from pytorch_lightning import Callback, LightningModule, Trainer
 from rich.console import Console
 
-from auglens import training
-from auglens.callbacks import EpochProgress, History, SaliencyMaps
-from auglens.components import build_components
-from auglens.seeding import seeded_globals
+from auglens import fitting
+from auglens.callbacks import EpochProgress, SaliencyMaps
+from auglens.components import build_components, built
+from auglens.datamodule import WHOLE
 from auglens.tracking import TrackedRun
 from benchmarks.measuring import Comparison, Timed, compared, timed
 from benchmarks.peers import plain, tuned
@@ -116,15 +115,13 @@ class Session:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.run = build_components(config)
-        self.module = training._module(self.run)
-        self.data = training._datamodule(self.run)
+        self.module = fitting.make_module(self.run)
+        self.data = fitting.make_data(self.run, WHOLE)
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """Settings of the process while it trains."""
-        seed = self.run.config["seeds"]["init"]
-        with seeded_globals(seed), training._few_checks(), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
+        with fitting.conditions(self.run):
             yield
 
     def trainer(self, *callbacks: Callback) -> Trainer:
@@ -134,12 +131,14 @@ class Session:
         tracked = TrackedRun(name, self.folder, "benchmark", self.run.identity, config)
         figures = config["figures"]
         usual: list[Callback] = [
-            History(self.folder / "history.csv"),
+            *fitting.make_keepers(self.run, self.folder),
             EpochProgress(name, console),
             SaliencyMaps(self.run.explainer, self.folder, figures=figures, console=console),
-            training._checkpoints(self.run, self.folder),
         ]
-        return training._trainer(self.run, self.folder, tracked, [*usual, *callbacks])
+        loggers = built(config["logger"], "logger")(tracked)
+        return fitting.make_trainer(
+            self.run, self.folder, [*usual, *callbacks], loggers, {"strategy": "auto"}
+        )
 
 
 class Peer:

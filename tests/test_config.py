@@ -49,6 +49,7 @@ KEYS = {
         "max_epochs",
         "accelerator",
         "devices",
+        "strategy",
         "precision",
         "accumulate_grad_batches",
         "gradient_clip_val",

@@ -5,7 +5,7 @@ import torch
 
 from auglens.augment.training_set import Augmentation
 from auglens.augment.transforms import Identity, Scale
-from auglens.datamodule import EvalBatches, ImageDataModule, TrainBatches
+from auglens.datamodule import WHOLE, EvalBatches, ImageDataModule, TrainBatches
 from auglens.datasets.spec import Split
 
 
@@ -16,6 +16,7 @@ def walk(size: int, batch_size: int, steps: int, seed: int = 0) -> TrainBatches:
         batch_size=batch_size,
         steps=steps,
         generator=torch.Generator().manual_seed(seed),
+        share=WHOLE,
     )
 
 
@@ -64,7 +65,7 @@ def test_sizes_below_one_are_refused(batch_size: int, steps: int) -> None:
 
 def test_evaluation_shows_every_image_once_in_order() -> None:
     images, labels = torch.rand(25, 1, 2, 2), torch.arange(25)
-    batches = EvalBatches(images, labels, batch_size=10)
+    batches = EvalBatches(images, labels, batch_size=10, share=WHOLE)
     assert [len(part) for _, part in batches] == [10, 10, 5]
     assert torch.equal(torch.cat([part for part, _ in batches]), images)
 
@@ -87,6 +88,7 @@ def module(augmentation: Augmentation, *, online: bool, keep: bool = True) -> Im
         eval_batch_size=4,
         augment_generator=torch.Generator().manual_seed(1),
         order_generator=torch.Generator().manual_seed(2),
+        share=WHOLE,
     )
 
 
@@ -150,6 +152,7 @@ def online(*, count: int, batch_size: int, steps: int) -> ImageDataModule:
         eval_batch_size=4,
         augment_generator=torch.Generator().manual_seed(1),
         order_generator=torch.Generator().manual_seed(2),
+        share=WHOLE,
     )
 
 

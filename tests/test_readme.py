@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from auglens.config_rules import check_processes
 from auglens.explain import main as explain_main
 from auglens.records.run import read_record, run_folders
 from auglens.study.__main__ import main as study_main
+from tests.built_runs import prepared
 from tests.conftest import REPOSITORY, SMALL, Cli, Sweep
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -173,6 +175,13 @@ def test_what_the_reader_adds(cli: Cli, tmp_path: Path, monkeypatch: pytest.Monk
     assert (record.augment, record.config["model"]["name"]) == ("rotate", "mlp")
     assert record.config["dataset"]["name"] == "digits"
     assert (tmp_path / "run" / "saliency" / "squared_gradient.npz").exists()
+
+
+def test_one_large_training(data_dir: Path) -> None:
+    (command,) = (command for command in TRAINING if "trainer=ddp" in command)
+    run = prepared([*shlex.split(command)[2:], "trainer.accelerator=cpu"], data_dir)
+    assert run.inputs["trainer"]["world_size"] == 2
+    check_processes(run.config, world_size=2, multirun=False)
 
 
 def test_one_run_on_official_mnist(cli: Cli, tmp_path: Path, official_mnist: Path) -> None:

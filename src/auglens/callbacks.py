@@ -30,6 +30,8 @@ HISTORY_COLUMNS = ("epoch", "train_loss", "val_loss", "val_accuracy", "seconds")
 class History(Callback):
     """Appends one row an epoch to ``history.csv``; epochs count from 1.
 
+    Of several processes, each keeps the rows and the first writes them.
+
     Args:
         path: The file; begun with the rows of the epochs before an interruption.
 
@@ -54,13 +56,13 @@ class History(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the header, and the rows before an interruption; what came after them is undone."""
-        del trainer, pl_module
-        self._write_whole()
+        del pl_module
+        self._write_whole(trainer)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the finished file once more, flushed to the disk."""
-        del trainer, pl_module
-        self._write_whole()
+        del pl_module
+        self._write_whole(trainer)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
@@ -79,8 +81,9 @@ class History(Callback):
         row |= {name: float(metrics[name]) for name in HISTORY_COLUMNS[1:-1]}
         row["seconds"] = time.perf_counter() - self._started
         self.rows.append(row)
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            file.write(_csv([_cells(row)]))
+        if trainer.is_global_zero:
+            with self.path.open("a", newline="", encoding="utf-8") as file:
+                file.write(_csv([_cells(row)]))
         for name, words in (("train_loss", "training"), ("val_loss", "validation")):
             if not math.isfinite(row[name]):
                 raise ValueError(
@@ -88,8 +91,9 @@ class History(Callback):
                     "optimizer.lr or trainer.gradient_clip_val may help."
                 )
 
-    def _write_whole(self) -> None:
-        write_text(self.path, _csv([HISTORY_COLUMNS, *map(_cells, self.rows)]))
+    def _write_whole(self, trainer: Trainer) -> None:
+        if trainer.is_global_zero:
+            write_text(self.path, _csv([HISTORY_COLUMNS, *map(_cells, self.rows)]))
 
     @property
     def best_epoch(self) -> int:

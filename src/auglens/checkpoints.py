@@ -12,6 +12,7 @@ from pytorch_lightning.plugins import TorchCheckpointIO
 from torch import nn
 
 from auglens.explainer import LAST_CHECKPOINT, difference, read_checkpoint
+from auglens.ranks import of_all_ranks
 from auglens.records.files import write_bytes
 from auglens.records.run import RecordError
 from auglens.seeding import global_states, set_global_states
@@ -68,11 +69,11 @@ class Checkpoints(Checkpoint):
         self.model = model
         self.every_epoch = every_epoch
         self.chosen: dict[str, Any] = {}
-        self._generators: dict[str, Any] = {}
+        self._generators: list[dict[str, Any]] = []
 
     def state_dict(self) -> dict[str, Any]:
-        """Whose checkpoint it is, the model so far, and all global generators."""
-        generators = global_states()
+        """Whose checkpoint it is, the model so far, and all global generators of each rank."""
+        generators = of_all_ranks(global_states())
         return {"identity": self.identity, "chosen": self.chosen, "generators": generators}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -81,9 +82,9 @@ class Checkpoints(Checkpoint):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Put the global generators where they were; nothing draws from here to the next epoch."""
-        del trainer, pl_module
+        del pl_module
         if self._generators:
-            set_global_states(self._generators)
+            set_global_states(self._generators[trainer.global_rank])
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Choose, then write."""
@@ -101,6 +102,7 @@ class Checkpoints(Checkpoint):
                 "val_accuracy": accuracy,
             }
         if self.every_epoch:
+            # All processes at once; Lightning lets the first write.
             trainer.save_checkpoint(self.folder / LAST_CHECKPOINT)
 
     def write_model(self) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning import Trainer
 from torch import Tensor
 
@@ -178,9 +179,11 @@ def _is_node(node: object) -> bool:
 
 
 def _hardware(trainer: Config) -> dict[str, Any]:
-    """What the accelerator setting resolves to on this machine."""
+    """What the settings of accelerator, devices and strategy resolve to on this machine."""
+    # Not a cluster's number of tasks: a run starts its processes itself.
+    here = LightningEnvironment()
     with _naming("trainer"):
-        probe = Trainer(**trainer, logger=False, enable_checkpointing=False)
+        probe = Trainer(**trainer, plugins=[here], logger=False, enable_checkpointing=False)
     return {"accelerator": probe.strategy.root_device.type, "world_size": probe.world_size}
 
 

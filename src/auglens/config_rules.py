@@ -8,7 +8,18 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FURTHER", "HYDRA_WORDS", "SETTINGS", "check_config", "check_parameters", "shown"]
+__all__ = [
+    "DDP",
+    "FURTHER",
+    "HYDRA_WORDS",
+    "NO_MULTIRUN",
+    "SETTINGS",
+    "check_config",
+    "check_parameters",
+    "check_processes",
+    "names_several_devices",
+    "shown",
+]
 
 LONGEST_VALUE = 80
 HYDRA_WORDS = frozenset({"_target_", "_partial_", "_convert_", "_recursive_", "_args_"})
@@ -111,6 +122,11 @@ PRECISIONS = (
     *("32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true", "64-true"),
     *("32", "16", "64", "bf16", 32, 16, 64),
 )
+DDP = ("ddp", "ddp_find_unused_parameters_true")
+NO_MULTIRUN = (
+    "trains on several devices, which a job of a multirun (-m) does not: for several jobs at a "
+    "time use hydra/launcher=joblib, ray or slurm, for one large training trainer=ddp without -m."
+)
 
 # Settings that every training has.
 SETTINGS = {
@@ -138,11 +154,14 @@ SETTINGS = {
     "paths.resume": FLAG,
     "trainer.max_epochs": COUNT,
     "trainer.accelerator": WORD,
-    "trainer.devices": Rule("1, auto, or a list with the index of a device", _is_devices),
+    "trainer.devices": Rule(
+        "auto, a whole number from 1 to 1024, or a list of indices of devices", _is_devices
+    ),
 }
 # Settings that some trainings have: they belong to Lightning's Trainer or to a node with a
 # _target_, whose constructor says more.
 FURTHER = {
+    "trainer.strategy": _one_of("auto", *DDP),
     "trainer.precision": _one_of(*PRECISIONS),
     "trainer.accumulate_grad_batches": COUNT,
     "trainer.gradient_clip_val": _number(0, 1e9).or_null(),
@@ -212,6 +231,46 @@ def check_config(config: Mapping[str, Any], *, trainer: Callable[..., object]) -
         once = {mistake.partition("=")[2] or mistake: mistake for mistake in reversed(mistakes)}
         raise ValueError(" ".join(reversed(once.values())))
     check_parameters("trainer", config["trainer"], trainer, reserved=TRAINER_RESERVED)
+
+
+def names_several_devices(devices: object) -> bool:
+    """Whether a value of ``trainer.devices`` means several on every machine; auto may mean one.
+
+    >>> [names_several_devices(value) for value in (2, [0, 1], "auto", 1, [3])]
+    [True, True, False, False, False]
+    """
+    if isinstance(devices, list):
+        return len(devices) > 1
+    return isinstance(devices, int) and devices > 1
+
+
+def check_processes(config: Mapping[str, Any], *, world_size: int, multirun: bool) -> None:
+    """Refuse a training in several processes where it is not asked for, or cannot be.
+
+    Args:
+        config: The resolved config, whose every setting is right by itself.
+        world_size: How many processes the settings of ``trainer`` mean here.
+        multirun: Whether it is a job of several.
+
+    Raises:
+        ValueError: In one line; names the setting and what to use instead.
+    """
+    if world_size == 1:
+        return
+    devices, batch_size = config["trainer"]["devices"], config["data"]["batch_size"]
+    given = f"trainer.devices={devices}"
+    if multirun:
+        raise ValueError(f"{given} {NO_MULTIRUN}")
+    if config["trainer"].get("strategy") not in DDP:
+        raise ValueError(
+            f"{given} means {world_size} processes: say trainer=ddp for one large training, or "
+            "trainer.devices=1."
+        )
+    if batch_size % world_size:
+        raise ValueError(
+            f"data.batch_size={batch_size} is shared by {world_size} processes ({given}), so it "
+            f"must be a multiple of {world_size}."
+        )
 
 
 def check_parameters(

@@ -1,6 +1,8 @@
 """The LightningDataModule: images in memory, read by whole batches. Receives its augmentation."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -9,10 +11,31 @@ from torch import Tensor
 
 from auglens.augment.training_set import Augmentation, TrainingSet, build_training_set
 from auglens.datasets.spec import Split
+from auglens.ranks import of_all_ranks
 
-__all__ = ["EvalBatches", "ImageDataModule", "TrainBatches"]
+__all__ = ["WHOLE", "EvalBatches", "ImageDataModule", "Share", "TrainBatches"]
 
 Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one of several processes takes of a batch that all of them know.
+
+    Attributes:
+        rank: Of the process, from 0.
+        world_size: Number of processes.
+    """
+
+    rank: int
+    world_size: int
+
+    def of(self, values: Tensor) -> Tensor:
+        """Every ``world_size``-th of ``values (N, ...)``; the shares of all ranks are the whole."""
+        return values if self.world_size == 1 else values[self.rank :: self.world_size]
+
+
+WHOLE = Share(rank=0, world_size=1)
 
 
 class TrainBatches:
@@ -24,12 +47,13 @@ class TrainBatches:
     Args:
         fetch: Makes a batch from sample positions ``int64 (batch_size,)``.
         size: Samples in the set.
-        batch_size: Samples a batch.
+        batch_size: Samples a batch, of all processes together.
         steps: Batches an epoch.
-        generator: Source of the order.
+        generator: Source of the order, the same in every process.
+        share: What this process takes of each batch.
 
     Attributes:
-        samples_shown: Samples handed out so far, repeats counted.
+        samples_shown: Samples handed out so far in all processes, repeats counted.
 
     Raises:
         ValueError: If a size is below 1.
@@ -43,6 +67,7 @@ class TrainBatches:
         batch_size: int,
         steps: int,
         generator: torch.Generator,
+        share: Share,
     ) -> None:
         if batch_size < 1 or steps < 1:
             raise ValueError(
@@ -53,6 +78,7 @@ class TrainBatches:
         self.batch_size = batch_size
         self.steps = steps
         self.generator = generator
+        self.share = share
         self.samples_shown = 0
         self._queue = torch.empty(0, dtype=torch.long)
 
@@ -62,7 +88,7 @@ class TrainBatches:
     def __iter__(self) -> Iterator[Batch]:
         for _ in range(self.steps):
             self.samples_shown += self.batch_size
-            yield self.fetch(self._next_positions())
+            yield self.fetch(self.share.of(self._next_positions()))
 
     # Not named state_dict: Lightning would keep loaders that have one by itself, a second time.
     def position(self) -> dict[str, Any]:
@@ -88,26 +114,45 @@ class TrainBatches:
 
 
 class EvalBatches:
-    """All images of a split in order.
+    """All images of a split in order, or the share of one of several processes.
 
     Args:
         images: ``(N, C, H, W)`` in [0, 1].
         labels: ``(N,)``.
-        batch_size: Images a batch; the last may be smaller.
+        batch_size: Images a batch of one process; the last may be smaller.
+        share: What this process takes of the split.
+
+    Raises:
+        ValueError: If ``batch_size`` is below 1, or there are fewer images than processes.
     """
 
-    def __init__(self, images: Tensor, labels: Tensor, *, batch_size: int) -> None:
+    def __init__(self, images: Tensor, labels: Tensor, *, batch_size: int, share: Share) -> None:
         if batch_size < 1:
             raise ValueError(f"data.eval_batch_size={batch_size} must be at least 1.")
-        self.batches = list(
-            zip(torch.split(images, batch_size), torch.split(labels, batch_size), strict=True)
-        )
+        if len(images) < share.world_size:
+            raise ValueError(
+                f"{len(images)} images cannot be shared by {share.world_size} processes."
+            )
+        parts = [_batches_of(share, values, batch_size) for values in (images, labels)]
+        self.batches = list(zip(*parts, strict=True))
 
     def __len__(self) -> int:
         return len(self.batches)
 
     def __iter__(self) -> Iterator[Batch]:
         return iter(self.batches)
+
+
+def _batches_of(share: Share, values: Tensor, batch_size: int) -> Sequence[Tensor]:
+    """Batches of one share of ``values (N, ...)``, none of them empty, equally many in each share.
+
+    Processes that had different numbers of batches would wait for each other forever.
+    """
+    if share.world_size == 1:
+        return torch.split(values, batch_size)
+    smallest = len(values) // share.world_size
+    wanted = math.ceil(math.ceil(len(values) / share.world_size) / batch_size)
+    return torch.tensor_split(share.of(values), min(wanted, smallest))
 
 
 class ImageDataModule(LightningDataModule):
@@ -122,11 +167,13 @@ class ImageDataModule(LightningDataModule):
         copies: Augmented copies of each original.
         keep_original: Whether the originals are trained on too.
         online: Keep the originals only and draw a copy anew whenever it is shown.
-        batch_size: Samples a training batch.
+        batch_size: Samples a training batch, of all processes together.
         steps_per_epoch: Training batches an epoch.
-        eval_batch_size: Images a validation or test batch.
-        augment_generator: Source of the augmentation's draws.
-        order_generator: Source of the order of samples.
+        eval_batch_size: Images a validation or test batch of one process.
+        augment_generator: Source of the augmentation's draws; online, this process's own.
+        order_generator: Source of the order of samples, the same in every process.
+        share: What this process takes of a training batch and of the validation split. The test
+            split is never shared.
     """
 
     def __init__(
@@ -145,6 +192,7 @@ class ImageDataModule(LightningDataModule):
         eval_batch_size: int,
         augment_generator: torch.Generator,
         order_generator: torch.Generator,
+        share: Share,
     ) -> None:
         super().__init__()
         self.val = val
@@ -153,6 +201,7 @@ class ImageDataModule(LightningDataModule):
         self.keep_original = keep_original
         self.eval_batch_size = eval_batch_size
         self.augment_generator = augment_generator
+        self.share = share
         self.training_set = build_training_set(
             originals.unit_images(),
             labels,
@@ -167,17 +216,18 @@ class ImageDataModule(LightningDataModule):
             batch_size=batch_size,
             steps=steps_per_epoch,
             generator=order_generator,
+            share=share,
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Where training data are: the walk over them and the source of fresh copies."""
-        augment = self.augment_generator.get_state()
-        return {"walk": self.train_batches.position(), "augment_generator": augment}
+        """Where training data are: the walk over them and each rank's source of fresh copies."""
+        augment = of_all_ranks(self.augment_generator.get_state())
+        return {"walk": self.train_batches.position(), "augment_generators": augment}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from there."""
         self.train_batches.go_to(state_dict["walk"])
-        self.augment_generator.set_state(state_dict["augment_generator"])
+        self.augment_generator.set_state(state_dict["augment_generators"][self.share.rank])
 
     def train_dataloader(self) -> TrainBatches:
         """Shuffled batches of the training set, on the trainer's device."""
@@ -192,20 +242,20 @@ class ImageDataModule(LightningDataModule):
         return batch
 
     def val_dataloader(self) -> EvalBatches:
-        """The validation split in order, on the trainer's device."""
-        return self._eval(self.val)
+        """This process's share of the validation split in order, on the trainer's device."""
+        return self._eval(self.val, self.share)
 
     def test_dataloader(self) -> EvalBatches:
         """The test split in order, on the trainer's device."""
-        return self._eval(self.test)
+        return self._eval(self.test, WHOLE)
 
     @property
     def _device(self) -> torch.device:
         return self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
 
-    def _eval(self, split: Split) -> EvalBatches:
+    def _eval(self, split: Split, share: Share) -> EvalBatches:
         images, labels = split.unit_images().to(self._device), split.labels.to(self._device)
-        return EvalBatches(images, labels, batch_size=self.eval_batch_size)
+        return EvalBatches(images, labels, batch_size=self.eval_batch_size, share=share)
 
     def _fetch(self, positions: Tensor) -> Batch:
         positions = positions.to(self.training_set.images.device)

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from auglens import tracking, wandb_service
 from auglens.components import Components, build_components, build_network
+from auglens.config_rules import check_processes
 from auglens.explainer import check_probe, checkpoint_name, load_weights
 from auglens.failures import describe_failure, is_disk_full
 from auglens.progress import image_progress
@@ -152,7 +153,7 @@ def _say_progress(console: Console, state: RunState) -> None:
         console.print(Text(f"  {clock}", "dim"))
 
 
-def _say_failure(folder: Path, error: Exception, console: Console) -> None:
+def _say_failure(folder: Path, error: BaseException, console: Console) -> None:
     """One line to people, the same in ``status.json``; where the error came from in the log."""
     reason = describe_failure(error, folder)
     said = Text.assemble(("FAILED", "red"), f"  {folder.name}: {reason}")
@@ -178,11 +179,11 @@ def _say(folder: Path, state: RunState, **details: str) -> None:
 def _complete(job: Job) -> tuple[float, str]:
     """Test accuracy and identity of the job's run, trained now or found."""
     components = build_components(job.config)
-    if components.inputs["trainer"]["world_size"] > 1:
-        raise ValueError(
-            f"trainer.devices={job.config['trainer']['devices']} would train the same images in "
-            "every process; a run uses one device: trainer.devices=1."
-        )
+    check_processes(
+        job.config,
+        world_size=components.inputs["trainer"]["world_size"],
+        multirun=job.sweep != job.folder,
+    )
     with _lock(job, components.identity):
         finished = find_record(components.identity, _candidates(job))
         if finished is not None:
@@ -218,11 +219,19 @@ def _train(job: Job, components: Components) -> float:
         identity=components.identity,
         config=job.config,
     )
-    record = train(components, job.folder, tracked, job.console)
+    record = train(components, job.folder, tracked, job.console, lambda error: _give_up(job, error))
     write_record(job.folder, record)
     write_status(job.folder, RunState.COMPLETED, identity=components.identity)
     job.console.print(_line(record, f"{record.seconds['total']:6.1f} s"), soft_wrap=True)
     return record.test_accuracy
+
+
+def _give_up(job: Job, error: BaseException) -> None:
+    """End this process while its main thread waits for another one that is gone."""
+    try:
+        _say_failure(job.folder, error, job.console)
+    finally:
+        os._exit(1)
 
 
 def _reuse(job: Job, components: Components, finished: Path) -> float:

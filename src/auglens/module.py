@@ -54,8 +54,8 @@ class ClassifierModule(LightningModule):
 
     @property
     def train_loss(self) -> Tensor:
-        """Mean training loss of the epoch so far, in nats."""
-        return torch.stack(self._train_losses).mean()
+        """Mean training loss of the epoch so far, in nats; asked for by all processes at once."""
+        return self._mean_of_ranks(torch.stack(self._train_losses).mean(), len(self._train_losses))
 
     def on_train_epoch_start(self) -> None:
         """Begin a new mean."""
@@ -84,7 +84,8 @@ class ClassifierModule(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the loss, and the accuracy the checkpoint is chosen by."""
-        self.log("val_loss", torch.cat(self._val_losses).mean())
+        losses = torch.cat(self._val_losses)
+        self.log("val_loss", self._mean_of_ranks(losses.mean(), len(losses)))
         self._val_losses.clear()
         self.val_accuracy.update(*self._kept())
         self.log("val_accuracy", self.val_accuracy.compute())
@@ -105,6 +106,15 @@ class ClassifierModule(LightningModule):
         suffix = "" if self.tested_weights == "best" else "_last_epoch"
         self.log(f"test_accuracy{suffix}", accuracy(confusion))
         self.log(f"test_balanced_accuracy{suffix}", balanced_accuracy(confusion))
+
+    def _mean_of_ranks(self, mean: Tensor, count: int) -> Tensor:
+        """The mean over all processes of a mean over ``count`` values of this one."""
+        if self.trainer.world_size == 1:
+            return mean
+        own = torch.stack([mean.double() * count, torch.full_like(mean, count, dtype=torch.double)])
+        total, total_count = self.trainer.strategy.reduce(own, reduce_op="sum")
+        global_mean: Tensor = (total / total_count).to(mean.dtype)
+        return global_mean
 
     def _keep(self, logits: Tensor, labels: Tensor) -> None:
         self._predictions.append(logits.argmax(dim=1))

@@ -23,7 +23,7 @@ class Role(IntEnum):
     EXPLAIN = 4
 
 
-def role_generator(seed: int, role: Role) -> torch.Generator:
+def role_generator(seed: int, role: Role, *part: int) -> torch.Generator:
     """A CPU generator for one role of one seed.
 
     Two generators seeded with the same number are one stream, so each role is spawned from the
@@ -32,30 +32,33 @@ def role_generator(seed: int, role: Role) -> torch.Generator:
     Args:
         seed: The role's seed, at least 0.
         role: What the numbers are drawn for.
+        part: Splits the role, such as by the rank of a process.
 
     Raises:
         ValueError: If ``seed`` is negative.
     """
     if seed < 0:
         raise ValueError(f"A seed is an integer of at least 0, got {seed} for {role.name.lower()}.")
-    state = SeedSequence(entropy=seed, spawn_key=(int(role),)).generate_state(2)
+    state = SeedSequence(entropy=seed, spawn_key=(int(role), *part)).generate_state(2)
     # 63 bits: manual_seed takes a signed 64-bit integer.
     return torch.Generator().manual_seed((int(state[0]) << 31) ^ int(state[1]))
 
 
 @contextmanager
-def seeded_globals(seed: int) -> Iterator[None]:
+def seeded_globals(seed: int, *part: int) -> Iterator[None]:
     """Seed Python's, NumPy's and torch's global generators, and put them back afterwards.
 
     For what draws from nothing else: the first weights of a network, dropout, third-party code.
 
     Args:
         seed: The run's ``seeds.init``.
+        part: As for :func:`role_generator`.
     """
-    state = role_generator(seed, Role.INIT).initial_seed()
+    state = role_generator(seed, Role.INIT, *part).initial_seed()
     python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
     try:
-        with torch.random.fork_rng():
+        # What torch takes by itself, too, but warns of where there are several.
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             torch.manual_seed(state)
             random.seed(state)
             np.random.seed(state % 2**32)  # noqa: NPY002 - the global generator is the point

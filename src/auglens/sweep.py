@@ -20,9 +20,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from auglens.config_rules import NO_MULTIRUN, names_several_devices
 from auglens.failures import describe_failure
 from auglens.progress import SweepClock
 from auglens.records.files import write_text
@@ -87,6 +88,7 @@ class SweepFolder(Callback):
         if self.clock is None or self.announced:
             return
         _check_reuse(config)
+        _check_devices(config)
         sys.stdout.write(f"{self.clock.num_jobs} jobs in {self.sweep}\n")
         type(self).announced = True
 
@@ -202,6 +204,14 @@ def _check_reuse(config: DictConfig) -> None:
     absent = [name for name in reuse if not Path(str(name)).is_dir()] if reuse else []
     if absent:
         _refuse(f"reuse={[*reuse]}: there is no folder {absent[0]}; say reuse=[<folder>,...].")
+
+
+def _check_devices(config: DictConfig) -> None:
+    """Every job would fail; what ``auto`` means here is not known before torch is imported."""
+    devices = OmegaConf.select(config, "trainer.devices")
+    devices = [*devices] if isinstance(devices, ListConfig) else devices
+    if names_several_devices(devices):
+        _refuse(f"trainer.devices={devices} {NO_MULTIRUN}")
 
 
 class _Interruption:

@@ -1,40 +1,46 @@
 """Trains, tests and explains one run whose parts exist."""
 
-import os
 import shutil
 import time
-import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import torch
-from pytorch_lightning import Callback, Trainer
+from pytorch_lightning import Trainer
 from rich.console import Console
 from torch import Tensor
 
 from auglens import provenance, run_figures
 from auglens.augment.training_set import build_training_set
 from auglens.callbacks import EpochProgress, History, SaliencyMaps
-from auglens.checkpoints import Checkpoints, WholeFiles, resume_point
-from auglens.components import Components, build_network, built
-from auglens.datamodule import ImageDataModule
+from auglens.checkpoints import resume_point
+from auglens.components import Components, built
+from auglens.datamodule import ImageDataModule, Share
 from auglens.datasets.spec import Split
 from auglens.explainer import checkpoint_name, load_weights
+from auglens.fitting import (
+    conditions,
+    fit,
+    make_data,
+    make_keepers,
+    make_module,
+    make_trainer,
+    strategy_setting,
+)
 from auglens.metrics.accuracy import accuracy, balanced_accuracy
 from auglens.module import ClassifierModule
+from auglens.ranks import FurtherRanks, KeepSigterm
 from auglens.records.arrays import write_arrays
 from auglens.records.files import remove_unfinished
 from auglens.records.run import RunRecord
-from auglens.seeding import Role, role_generator, seeded_globals
+from auglens.seeding import Role, role_generator
 from auglens.tracking import TrackedRun
 
 __all__ = ["train"]
 
-NVML_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"
 NUM_SAMPLES = 5
 
 
@@ -56,37 +62,58 @@ class PhaseClock:
         self.seconds[name] = time.perf_counter() - started
 
 
-def train(run: Components, folder: Path, tracked: TrackedRun, console: Console) -> RunRecord:
+def train(
+    run: Components,
+    folder: Path,
+    tracked: TrackedRun,
+    console: Console,
+    give_up: Callable[[BaseException], object],
+) -> RunRecord:
     """Train, test and explain one network; everything but the record is in ``folder`` then.
 
     With ``paths.resume`` an interrupted training goes on after its last epoch, to the same result.
+    On several devices this process starts one more for each further device, which trains along
+    and writes nothing; test and maps are this process's alone.
 
     Args:
         run: What to train.
         folder: The run folder.
         tracked: What loggers are told.
         console: Where progress is shown.
+        give_up: See :class:`~auglens.ranks.FurtherRanks`.
+
+    Raises:
+        RankLostError: If another process of the training was lost.
     """
     started = time.perf_counter()
     clock = PhaseClock()
-    with seeded_globals(run.config["seeds"]["init"]), _few_checks(), warnings.catch_warnings():
-        # https://github.com/Lightning-AI/pytorch-lightning/issues/21326
-        warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
-        module = _module(run)
+    with conditions(run):
+        module = make_module(run)
         point = _resume_point(run, folder, module, console)
         _clear(folder, keep=point)
-        run.explainer.rehearse(module.net)
-        with clock.phase("augment"):
-            data = _datamodule(run)
-            _write_samples(run, data, folder)
-        history = History(folder / "history.csv")
+        history, checkpoints = make_keepers(run, folder)
         maps = SaliencyMaps(run.explainer, folder, figures=run.config["figures"], console=console)
-        checkpoints = _checkpoints(run, folder)
-        callbacks = [history, EpochProgress(tracked.name, console), maps, checkpoints]
-        trainer = _trainer(run, folder, tracked, callbacks)
-        with clock.phase("fit"):
-            trainer.fit(module, datamodule=data, ckpt_path=point, weights_only=True)
+        world_size = run.inputs["trainer"]["world_size"]
+        with FurtherRanks(
+            run.config, folder, point, world_size=world_size, give_up=give_up
+        ) as ranks:
+            run.explainer.rehearse(module.net)
+            share = Share(rank=0, world_size=world_size)
+            with clock.phase("augment"):
+                data = make_data(run, share)
+                _write_samples(run, data, folder)
+            callbacks = [history, EpochProgress(tracked.name, console), maps, checkpoints]
+            callbacks += [KeepSigterm()] if world_size > 1 else []
+            loggers = built(run.config["logger"], "logger")(tracked)
+            trainer = make_trainer(
+                run, folder, callbacks, loggers, strategy_setting(run, share, ranks.port)
+            )
+            ranks.wait_until_ready()
+            with clock.phase("fit"):
+                fit(trainer, module, data, point)
         checkpoints.write_model()
+        if world_size > 1:
+            trainer = _one_device_trainer(run, folder, maps, after=trainer)
         _test(run, trainer, module, data, folder, clock)
     clock.seconds["total"] = time.perf_counter() - started
     if history.seconds_before is not None:
@@ -136,74 +163,17 @@ def _test(
         trainer.test(module, datamodule=data, verbose=False)
 
 
-@contextmanager
-def _few_checks() -> Iterator[None]:
-    """Spare two checks that every step pays for; no result depends on them.
-
-    Deterministic mode fills all fresh memory with NaN, a debugging aid. Adam asks at every step
-    whether there is a GPU; the way that Lightning makes it ask reads libraries from disk each time.
-    """
-    switches: Any = torch.utils.deterministic
-    filled, asked = switches.fill_uninitialized_memory, os.environ.get(NVML_CHECK)
-    switches.fill_uninitialized_memory = False
-    os.environ[NVML_CHECK] = "0"
-    try:
-        yield
-    finally:
-        switches.fill_uninitialized_memory = filled
-        if asked is None:
-            del os.environ[NVML_CHECK]
-        else:
-            os.environ[NVML_CHECK] = asked
-
-
-def _datamodule(run: Components) -> ImageDataModule:
-    data, augment, seeds = run.config["data"], run.config["augment"], run.config["seeds"]
-    return ImageDataModule(
-        originals=run.originals,
-        labels=run.labels,
-        val=run.dataset.val,
-        test=run.dataset.test,
-        augmentation=run.augmentation,
-        copies=augment["copies"],
-        keep_original=augment["keep_original"],
-        online=data["mode"] == "online",
-        batch_size=data["batch_size"],
-        steps_per_epoch=data["steps_per_epoch"],
-        eval_batch_size=data["eval_batch_size"],
-        augment_generator=role_generator(seeds["augment"], Role.AUGMENT),
-        order_generator=role_generator(seeds["order"], Role.ORDER),
-    )
-
-
-def _module(run: Components) -> ClassifierModule:
-    spec = run.dataset.spec
-    return ClassifierModule(
-        net=build_network(run.config, spec),
-        optimizer=built(run.config["optimizer"], "optimizer"),
-        num_classes=len(spec.class_names),
-    )
-
-
-def _trainer(
-    run: Components, folder: Path, tracked: TrackedRun, callbacks: list[Callback]
+def _one_device_trainer(
+    run: Components, folder: Path, maps: SaliencyMaps, *, after: Trainer
 ) -> Trainer:
-    return Trainer(
-        **run.config["trainer"],
-        logger=built(run.config["logger"], "logger")(tracked) or False,
-        callbacks=callbacks,
-        plugins=[WholeFiles()],
-        default_root_dir=folder,
+    """A trainer for the test on the first device; it logs where the other one ended."""
+    devices = run.config["trainer"]["devices"]
+    first = devices[:1] if isinstance(devices, list) else 1
+    trainer = make_trainer(
+        run, folder, [maps], after.loggers, {"strategy": "auto", "devices": first}
     )
-
-
-def _checkpoints(run: Components, folder: Path) -> Checkpoints:
-    return Checkpoints(
-        folder,
-        identity=run.identity,
-        model=checkpoint_name(run.config),
-        every_epoch=run.config["paths"]["resume"],
-    )
+    trainer.fit_loop.load_state_dict(after.fit_loop.state_dict())
+    return trainer
 
 
 def _write_samples(run: Components, data: ImageDataModule, folder: Path) -> None:

@@ -11,11 +11,13 @@ __all__ = ["RESULT_VERSION", "digest", "group_inputs", "identity_inputs", "refer
 # Raised whenever a change of the code alters results, so that old records are not reused.
 RESULT_VERSION = 1
 
-# Trainer settings that change no result, or (accelerator, devices) enter as what they resolve to.
+# Trainer settings that change no result, or (accelerator, devices, strategy) enter as what they
+# resolve to.
 HARMLESS_TRAINER_KEYS = frozenset(
     {
         "accelerator",
         "devices",
+        "strategy",
         "deterministic",
         "inference_mode",
         "num_sanity_val_steps",
