@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,6 +21,8 @@ BASIC = "BasicLauncher"
 LAUNCHER = re.compile(r"[+~]*hydra[./]launcher\b")
 LOST = "its worker process was lost (killed, out of memory, or its machine gone)"
 POLL_S = 0.5
+# Of the time between two looks, the part that looking may take: one in so many.
+READ_SHARE = 20
 
 
 def has_workers(config: DictConfig) -> bool:
@@ -66,10 +69,9 @@ def is_dealt_with(sweep: Path, run: str, *, fail_fast: bool) -> bool:
         run: Name of the job's run folder.
         fail_fast: Whether one failed job ends the sweep.
     """
-    states = {note.run: note.state for note in latest_notes(sweep)}
-    if fail_fast and RunState.FAILED in states.values():
+    if fail_fast and any(note.state is RunState.FAILED for note in latest_notes(sweep)):
         return True
-    return states.get(run, RunState.RUNNING) is not RunState.RUNNING
+    return any(note.state is not RunState.RUNNING for note in latest_notes(sweep, run))
 
 
 class Workers:
@@ -108,10 +110,13 @@ class Workers:
 
     def _watch(self) -> None:
         self.clock.start()
-        last = False
+        last, pause_s = False, POLL_S
         while not last:
-            last = self._over.wait(POLL_S)
+            last = self._over.wait(pause_s)
+            started = time.monotonic()
             ended = len(self._settled()) - self.clock.num_over
+            # Of very many jobs all notes take a while to read.
+            pause_s = max(POLL_S, READ_SHARE * (time.monotonic() - started))
             for _ in range(ended):
                 self.clock.end()
             if ended > 0:

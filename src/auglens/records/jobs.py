@@ -64,9 +64,15 @@ def forget_job(sweep: Path, run: str) -> None:
     (sweep / JOBS / f"{run}.json").unlink(missing_ok=True)
 
 
-def read_notes(sweep: Path) -> dict[str, bytes]:
-    """The notes as they are, by file name; empty where the file cannot be read."""
-    names = sorted(path.name for path in (sweep / JOBS).glob("*.json"))
+def read_notes(sweep: Path, run: str | None = None) -> dict[str, bytes]:
+    """The notes as they are, by file name; empty where the file cannot be read.
+
+    Args:
+        sweep: The sweep folder.
+        run: Name of one job's run folder; None for all.
+    """
+    paths = (sweep / JOBS).glob("*.json") if run is None else [sweep / JOBS / f"{run}.json"]
+    names = sorted(path.name for path in paths if path.exists())
     return {name: _content(sweep, name) for name in names}
 
 
@@ -81,10 +87,15 @@ def notes_since(sweep: Path, before: Mapping[str, bytes]) -> list[Note]:
     return [_parse(name, note) for name, note in after.items() if before.get(name) != note]
 
 
-def latest_notes(sweep: Path) -> list[Note]:
-    """What the jobs of the latest command left word of; no clock of theirs is asked."""
+def latest_notes(sweep: Path, run: str | None = None) -> list[Note]:
+    """What the jobs of the latest command left word of; no clock of theirs is asked.
+
+    Args:
+        sweep: The sweep folder.
+        run: Name of one job's run folder; None for all.
+    """
     since = read_command(sweep).get("since")
-    notes = [_parse(name, content) for name, content in read_notes(sweep).items()]
+    notes = [_parse(name, content) for name, content in read_notes(sweep, run).items()]
     return [note for note in notes if since is not None and note.command == since]
 
 

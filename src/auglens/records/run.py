@@ -16,7 +16,15 @@ from auglens.records.files import write_json
 from auglens.records.identity import digest, effective_strength, group_inputs
 from auglens.records.names import plain_name
 from auglens.records.processes import this_process
-from auglens.records.reading import RecordError, file_hash, is_inside, parse_json, read_json
+from auglens.records.reading import (
+    MOST_JSON_BYTES,
+    RecordError,
+    file_hash,
+    is_inside,
+    parse_json,
+    read_bytes,
+    read_json,
+)
 from auglens.records.rules import check_record
 from auglens.records.seals import sealed, unsealed
 
@@ -210,9 +218,12 @@ def damaged_files(folder: Path, record: RunRecord) -> dict[str, str]:
 
 def find_record(identity: str, folders: Iterable[Path]) -> Path | None:
     """The first of the run folders ``folders`` whose valid record has this identity."""
+    name = identity.encode()
     for folder in folders:
         try:
-            if read_record(folder).identity == identity:
+            # Of many records few need to be read whole.
+            mentioned = name in read_bytes(folder, RECORD, most_bytes=MOST_JSON_BYTES)
+            if mentioned and read_record(folder).identity == identity:
                 return folder
         except RecordError:
             continue
