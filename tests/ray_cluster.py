@@ -14,6 +14,7 @@ __all__ = ["two_nodes"]
 
 # Ray takes 127.0.0.1 for the machine's outer address.
 HEAD, SECOND = "127.0.0.2", "127.0.0.3"
+CURRENT = Path("/tmp/ray/ray_current_cluster")
 RAY = Path(sys.executable).with_name("ray")
 # A driver of a cluster with tokens has to say that it has one.
 ENVIRONMENT = {"RAY_AUTH_MODE": "token", "RAY_DEDUP_LOGS": "0"}
@@ -44,6 +45,8 @@ def two_nodes(logs: Path) -> Iterator[str]:
     finally:
         for node in reversed(nodes):
             _end(node)
+        # Ray would look for the cluster there, in vain, before it starts another.
+        CURRENT.unlink(missing_ok=True)
         for name, value in before.items():
             os.environ.pop(name)
             if value is not None:
