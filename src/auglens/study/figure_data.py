@@ -168,9 +168,10 @@ def first_runs_with_maps(group: Group, maps: pd.DataFrame) -> dict[str, Run]:
 
 def _first_seed_runs(group: Group, among: Sequence[Run]) -> dict[str, Run]:
     smallest = min(map(seed_of, among), default=0)
+    names = {run.name for run in among}
     chosen = {}
     for condition in group.usual:
-        own = [run for run in condition.runs if run in among]
+        own = [run for run in condition.runs if run.name in names]
         if own:
             run = min(own, key=seed_of)
             seed = seed_of(run)

@@ -5,6 +5,7 @@ Legend: R runs, N images, S seeds.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,18 @@ from auglens.metrics.pairwise import pairwise_cc, pairwise_spearman
 from auglens.records.identity import digest
 from auglens.records.run import RecordError, SaliencyMaps
 from auglens.study.analyses.pairing import paired_runs
+from auglens.study.analyses.sampling import sample_runs, say_sampled
 from auglens.study.conditions import Condition, Group
 from auglens.study.load import Run
 
-__all__ = ["PAIRWISE", "GroupMaps", "MapSimilarity", "map_similarity", "read_group_maps"]
+__all__ = [
+    "PAIRWISE",
+    "GroupMaps",
+    "MapSimilarity",
+    "map_similarity",
+    "read_group_maps",
+    "sample_maps",
+]
 
 Array = NDArray[np.float64]
 PAIRWISE: Mapping[str, Callable[..., Array]] = {"cc": pairwise_cc, "spearman": pairwise_spearman}
@@ -31,22 +40,27 @@ class GroupMaps:
         runs: In the order of the group; floor runs last.
         maps: ``(R, N, H, W)``.
         left_out: Names of the runs whose maps were made in another way.
+        sampled: How many of the runs with such maps these are; nothing where they are all.
     """
 
     method: str
     runs: tuple[Run, ...]
     maps: NDArray[np.float32]
     left_out: tuple[str, ...]
+    sampled: str = ""
+
+    @cached_property
+    def _places(self) -> Mapping[str, int]:
+        return {run.name: place for place, run in enumerate(self.runs)}
 
     def of(self, condition: Condition) -> Condition:
         """The same condition without the runs whose maps are not here."""
-        kept = tuple(run for run in condition.runs if run in self.runs)
+        kept = tuple(run for run in condition.runs if run.name in self._places)
         return Condition(condition.augment, condition.strength, condition.label, kept)
 
     def places(self, runs: Sequence[Run]) -> list[int]:
         """Where the maps of some runs lie."""
-        places = {run.name: place for place, run in enumerate(self.runs)}
-        return [places[run.name] for run in runs]
+        return [self._places[run.name] for run in runs]
 
 
 @dataclass(frozen=True)
@@ -89,6 +103,16 @@ def read_group_maps(group: Group, method: str) -> GroupMaps:
     others = [one.names for one in stacks.values() if one is not kept]
     left_out = tuple(run.name for run in every if any(run.name in names for names in others))
     return GroupMaps(method, tuple(kept.runs), kept.maps[: len(kept.runs)], left_out)
+
+
+def sample_maps(group: Group, own: GroupMaps) -> GroupMaps:
+    """Those of some runs where there are too many to compare all pairs: see :func:`sample_runs`."""
+    kept = sample_runs(group, own.runs)
+    if len(kept) == len(own.runs):
+        return own
+    maps = own.maps[own.places(kept)]
+    said = say_sampled(len(kept), len(own.runs))
+    return GroupMaps(own.method, kept, maps, own.left_out, said)
 
 
 @dataclass(frozen=True)
