@@ -19,6 +19,7 @@ from auglens.study.agreement import agreement_rows
 from auglens.study.conditions import is_baseline
 from auglens.study.explained import Explained, ExplainedRun, read_explained
 from auglens.study.load import Run
+from auglens.study.progress import Track, untracked
 
 __all__ = ["Comparison", "compare_maps", "kl_column", "measure_names"]
 
@@ -63,7 +64,11 @@ def measure_names(kl_eps: Sequence[float]) -> list[str]:
 
 
 def compare_maps(
-    runs: Sequence[Run], *, kl_eps: Sequence[float], foreground_threshold: float
+    runs: Sequence[Run],
+    *,
+    kl_eps: Sequence[float],
+    foreground_threshold: float,
+    track: Track = untracked,
 ) -> Comparison:
     """Measure all maps of complete runs.
 
@@ -75,8 +80,9 @@ def compare_maps(
         kl_eps: Values that keep KL finite; the first is the one of the columns ``kl`` and
             ``kl_reverse``.
         foreground_threshold: Brightness above which a pixel is foreground.
+        track: Shows how many runs are measured.
     """
-    return _MapComparison(runs, kl_eps, foreground_threshold).result()
+    return _MapComparison(runs, kl_eps, foreground_threshold).result(track)
 
 
 class _MapComparison:
@@ -98,10 +104,10 @@ class _MapComparison:
         self.explained: dict[str, ExplainedRun] = {}
         self.comparison = Comparison(pd.DataFrame(), pd.DataFrame(columns=list(AGREEMENT)))
 
-    def result(self) -> Comparison:
+    def result(self, track: Track) -> Comparison:
         """Measure the maps of all runs."""
         frames, agreements = [], []
-        for run in self.runs:
+        for run in track(self.runs, "Measuring maps"):
             explained = self._explain(run)
             self._note(run, explained)
             frames += [self._frame(run, name, one) for name, one in explained.methods.items()]

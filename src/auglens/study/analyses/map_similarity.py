@@ -17,6 +17,7 @@ from auglens.study.analyses.pairing import paired_runs
 from auglens.study.analyses.sampling import sample_runs, say_sampled
 from auglens.study.conditions import Condition, Group
 from auglens.study.load import Run
+from auglens.study.progress import Track, untracked
 
 __all__ = [
     "PAIRWISE",
@@ -136,19 +137,22 @@ def _way(run: Run, found: SaliencyMaps) -> str:
     return digest([found.settings, *images])
 
 
-def map_similarity(group: Group, own: GroupMaps, measure: str) -> MapSimilarity:
+def map_similarity(
+    group: Group, own: GroupMaps, measure: str, track: Track = untracked
+) -> MapSimilarity:
     """Similarity of every pair of runs, one image at a time, so that memory stays small.
 
     Args:
         group: The group of the runs.
         own: Its maps.
         measure: A name of :data:`PAIRWISE`.
+        track: Shows how many images are compared.
     """
     places = _paired_places(group, own)
     num_runs, num_images = own.maps.shape[:2]
     paired = {label: np.empty((num_images, len(at), len(at))) for label, at in places.items()}
     total, defined = np.zeros((num_runs, num_runs)), np.zeros((num_runs, num_runs))
-    for image in range(num_images):
+    for image in track(range(num_images), f"Comparing pairs of runs ({own.method}, {measure})"):
         one = own.maps[:, image : image + 1]
         similarity = PAIRWISE[measure](one, one)[0]
         total += np.nan_to_num(similarity)

@@ -48,6 +48,7 @@ from auglens.study.analyses.variation import (
 )
 from auglens.study.conditions import Group
 from auglens.study.methods import NULL_METHODS, ordered_methods
+from auglens.study.progress import Track, untracked
 
 __all__ = ["ANALYSES", "analysis_tables"]
 
@@ -80,6 +81,7 @@ def analysis_tables(
     maps: pd.DataFrame,
     tables: Tables,
     nulls: Mapping[str, Mapping[str, float]],
+    track: Track = untracked,
 ) -> dict[str, pd.DataFrame]:
     """Every table of :data:`ANALYSES`, with a column ``group``; those without rows are empty.
 
@@ -91,10 +93,11 @@ def analysis_tables(
         maps: The frame of the measured maps.
         tables: ``convergence``, ``affinity_diversity`` and ``equivariance`` of the same groups.
         nulls: What unrelated maps score, by group and measure.
+        track: Shows how far the longest analyses are.
     """
     found: dict[str, list[pd.DataFrame]] = {name: [] for name in ANALYSES}
     for group in groups:
-        for name, table in _group_tables(group, maps, tables, nulls[group.name]):
+        for name, table in _group_tables(group, maps, tables, nulls[group.name], track):
             if len(table):
                 found[name].append(table)
     return {
@@ -104,7 +107,7 @@ def analysis_tables(
 
 
 def _group_tables(
-    group: Group, maps: pd.DataFrame, tables: Tables, nulls: Mapping[str, float]
+    group: Group, maps: pd.DataFrame, tables: Tables, nulls: Mapping[str, float], track: Track
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     values = run_values(group, maps, tables["convergence"])
     yield "accuracy_intervals", interval_table(group)
@@ -124,9 +127,9 @@ def _group_tables(
         found = chain(
             [("levels", level_rows(group, maps, method, nulls))],
             [("untrained_contrasts", untrained_rows(group, maps, tables["untrained"], method))],
-            [("exploratory", exploratory_rows(group, maps, method))],
+            [("exploratory", exploratory_rows(group, maps, method, track))],
             [("equivariance_diagonal", [] if diagonal is None else [diagonal])],
-            _method_rows(group, method, values, tables["affinity_diversity"]),
+            _method_rows(group, method, values, tables["affinity_diversity"], track),
         )
         for name, content in found:
             placed = [{"group": group.name, "method": method, **row} for row in content]
@@ -144,17 +147,21 @@ def _methods(group: Group, maps: pd.DataFrame) -> list[str]:
 
 
 def _method_rows(
-    group: Group, method: str, values: Mapping[tuple[str, str], Any], affinity: pd.DataFrame
+    group: Group,
+    method: str,
+    values: Mapping[tuple[str, str], Any],
+    affinity: pd.DataFrame,
+    track: Track,
 ) -> Iterator[tuple[str, Rows]]:
     own = read_group_maps(group, method)
-    consensus = list(consensus_rows(group, own))
+    consensus = list(consensus_rows(group, own, track))
     yield "left_out", _left_out(OTHERWISE_MADE, own.left_out)
     yield "consensus", consensus
     design = strength_design(group)
     own = sample_maps(group, own)
     cross: dict[str, MapSimilarity] = {}
     if len(own.runs) > 1:
-        yield from _cross_seed_rows(group, own, cross)
+        yield from _cross_seed_rows(group, own, cross, track)
     yield "repeated_measures", repeated_rows(group, values, method)
     if design is not None:
         similarities = {measure: values[measure, method] for measure in ("cc", "kl")}
@@ -170,11 +177,11 @@ def _method_rows(
 
 
 def _cross_seed_rows(
-    group: Group, own: GroupMaps, cross: dict[str, MapSimilarity]
+    group: Group, own: GroupMaps, cross: dict[str, MapSimilarity], track: Track
 ) -> Iterator[tuple[str, Rows]]:
     """What all pairs of runs tell; ``cross`` is filled with the means of each similarity."""
     for measure in PAIRWISE:
-        similarity = map_similarity(group, own, measure)
+        similarity = map_similarity(group, own, measure, track)
         for name, rows in (
             ("floors", floor_rows(group, own, similarity)),
             ("shifts", shift_rows(group, own, similarity, measure)),

@@ -15,6 +15,7 @@ from auglens.study.analyses.pairing import by_seed, rng_for
 from auglens.study.conditions import Condition, Group, seeds_of
 from auglens.study.load import Run
 from auglens.study.palette import BASELINE, FLOOR
+from auglens.study.progress import Track, untracked
 from auglens.study.statistics.classifier import classifier_two_sample
 from auglens.study.statistics.permanova import permanova_within
 from auglens.study.statistics.scaling import classical_scaling
@@ -113,13 +114,18 @@ def without_maps(group: Group, own: GroupMaps, similarity: MapSimilarity) -> lis
     return [one.label for one in group.usual if not _defined(one, own, similarity)]
 
 
-def consensus_rows(group: Group, own: GroupMaps) -> Iterator[Row]:
+def consensus_rows(group: Group, own: GroupMaps, track: Track = untracked) -> Iterator[Row]:
     """How like each run's maps are to the mean maps of all other augmentations.
 
     Every augmentation weighs the same in the mean, of P = map / sum; untouched copies, which are
     the baseline once more, are not in it. Other strengths of a run's own augmentation are left
     out as its own are. So are runs of a run's own seed, which have its first weights and images,
     where there are at least two seeds: all that is compared is of different seeds.
+
+    Args:
+        group: The group of the runs.
+        own: Its maps.
+        track: Shows how many images are compared.
 
     Yields:
         ``label``, ``run``, ``consensus`` (mean CC over the query images) and ``n_maps``; no run to
@@ -133,9 +139,8 @@ def consensus_rows(group: Group, own: GroupMaps) -> Iterator[Row]:
     labelled = [(one, run) for one in conditions for run in one.runs]
     seeds = sorted({seeds_of(run) for _, run in labelled})
     # One image at a time: the means are as many as seeds times augmentations.
-    by_image = [
-        _consensus_of_image(own, labelled, seeds, image) for image in range(own.maps.shape[1])
-    ]
+    images = track(range(own.maps.shape[1]), f"Comparing with the consensus ({own.method})")
+    by_image = [_consensus_of_image(own, labelled, seeds, image) for image in images]
     if not by_image:
         return
     compared = by_image[0][0]
