@@ -192,7 +192,7 @@ def _write_training(folder: Path, random: np.random.Generator) -> None:
     numbers = {"ids": np.arange(5), "labels": np.arange(5)}
     write_arrays(folder / "samples.npz", {**numbers, **arrays})
     rows = [
-        f"{epoch},{2 / epoch},{2 / epoch},{0.9 - random.random() / epoch},0.1"
+        f"{epoch},{2 / epoch},{2 / epoch},{0.9 - 0.8 * random.random() / epoch},0.1"
         for epoch in range(1, NUM_EPOCHS + 1)
     ]
     header = "epoch,train_loss,val_loss,val_accuracy,seconds"

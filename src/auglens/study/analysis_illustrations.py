@@ -196,9 +196,9 @@ def illustrate_runs(evidence: Evidence, method: str) -> Iterator[Illustration]:
     )
     alt = f"Scatter plot of {len(runs)} runs by the likeness of their maps."
     augments = {one.label: one.augment for one in evidence.group.usual}
-    drawn = analysis_figures.runs_figure(
-        runs, augments=augments, shown=shown, note=f" ({method}; {_say_n(evidence, runs)})"
-    )
+    # With the sample in it, the title is longer than the figure is wide.
+    note = ("\n" if sampled(runs) else " ") + f"({method}; {_say_n(evidence, runs)})"
+    drawn = analysis_figures.runs_figure(runs, augments=augments, shown=shown, note=note)
     values = _runs_table(runs, augments)
     yield finish(f"fig16_runs_{method}", f"Figure 16 ({method})", caption, alt, drawn, values)
 

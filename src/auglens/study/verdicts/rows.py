@@ -66,7 +66,7 @@ def tell(
     said = sampled(row)
     return Outcome(
         word=word,
-        sentence=f"{sentence} ({said}.)" if said else sentence,
+        sentence=f"{sentence} This rests on {said}." if said else sentence,
         test=test,
         n=f"{n} ({said})" if said else n,
         estimate=times * row[estimate],
