@@ -25,9 +25,15 @@ from benchmarks.place import Place
 from benchmarks.process import run_python
 from tests.study.generated_sweep import make_config, make_record
 
-__all__ = ["explain", "measure", "write_runs"]
+__all__ = ["explain", "measure", "write_many_runs", "write_runs"]
 
 AUGMENTS = ("scale", "crop", "erase", "distort", "blur", "none")
+# Of a sweep of many runs: each augmentation at each strength, the baseline, and untouched copies.
+STRENGTHS = (0.5, 1.0, 2.0)
+CONDITIONS = (
+    *((augment, strength) for augment in AUGMENTS[:-1] for strength in STRENGTHS),
+    *(("none", 1.0), ("duplicate", 1.0)),
+)
 RUN_COUNTS = (6, 12, 30, 60, 120)
 PROBE_SIZES = (50, 200, 1_000, 5_000)
 NUM_PROBE = 200
@@ -118,13 +124,44 @@ def write_runs(sweep: Path, *, num_seeds: int, num_probe: int) -> None:
         for number, augment in enumerate(AUGMENTS):
             maps = pattern + shared + moved[augment] + random.gamma(1.0, size=pattern.shape)
             name = f"{seed * len(AUGMENTS) + number}-{augment}-s1-seed{seed}"
-            _write_run(sweep / name, augment, seed, maps.astype(np.float32), random)
+            _write_run(sweep / name, augment, seed, maps.astype(np.float32), random, strength=1.0)
+
+
+def write_many_runs(sweep: Path, *, num_runs: int, num_probe: int) -> None:
+    """Write a sweep of :data:`CONDITIONS`, seed after seed; the last seed may lack some.
+
+    Maps are those of :func:`write_runs`, but that a condition's pattern grows with its strength.
+
+    Args:
+        sweep: Its folder.
+        num_runs: Of all conditions together.
+        num_probe: Images that each run explains.
+    """
+    random = np.random.default_rng(0)
+    pattern = random.gamma(2.0, size=(num_probe, *SIZE_PX))
+    moved = {augment: random.gamma(1.0, size=pattern.shape) for augment, _ in CONDITIONS}
+    shared = pattern
+    for number in range(num_runs):
+        seed, place = divmod(number, len(CONDITIONS))
+        if place == 0:
+            shared = random.gamma(1.0, size=pattern.shape)
+        augment, strength = CONDITIONS[place]
+        noise = random.gamma(1.0, size=pattern.shape)
+        maps = (pattern + shared + strength * moved[augment] + noise).astype(np.float32)
+        name = f"{number}-{augment}-s{strength:g}-seed{seed}"
+        _write_run(sweep / name, augment, seed, maps, random, strength=strength)
 
 
 def _write_run(
-    folder: Path, augment: str, seed: int, maps: NDArray[np.float32], random: np.random.Generator
+    folder: Path,
+    augment: str,
+    seed: int,
+    maps: NDArray[np.float32],
+    random: np.random.Generator,
+    *,
+    strength: float,
 ) -> None:
-    config = make_config(augment, seed=seed, probe={"size": len(maps)})
+    config = make_config(augment, seed=seed, strength=strength, probe={"size": len(maps)})
     config["dataset"] |= {"class_names": [str(label) for label in range(NUM_CLASSES)]}
     confusion = random.integers(1, 10, (NUM_CLASSES, NUM_CLASSES))
     confusion += 200 * np.eye(NUM_CLASSES, dtype=int)
@@ -155,7 +192,7 @@ def _write_training(folder: Path, random: np.random.Generator) -> None:
     numbers = {"ids": np.arange(5), "labels": np.arange(5)}
     write_arrays(folder / "samples.npz", {**numbers, **arrays})
     rows = [
-        f"{epoch},{2 / epoch},{2 / epoch},{0.9 - random.random() / epoch},0.1"
+        f"{epoch},{2 / epoch},{2 / epoch},{0.9 - 0.8 * random.random() / epoch},0.1"
         for epoch in range(1, NUM_EPOCHS + 1)
     ]
     header = "epoch,train_loss,val_loss,val_accuracy,seconds"

@@ -379,14 +379,16 @@ def _report(sweep: Path, notes: Sequence[Note]) -> bool:
 
     from auglens.study import build_study
     from auglens.study.__main__ import measure_settings
-    from auglens.study.console import print_study
+    from auglens.study.console import print_study, step_progress
     from auglens.study.load import StudyError
     from auglens.tracking import mirror_study
 
     console = Console()
     try:
         reuse = sorted({name for note in notes for name in note.wanted.get("reuse", ())})
-        study = build_study([sweep], out=sweep, reuse=[*map(Path, reuse)], **measure_settings())
+        reused = [*map(Path, reuse)]
+        with step_progress(console) as track:
+            study = build_study([sweep], out=sweep, reuse=reused, track=track, **measure_settings())
     except StudyError as error:
         console.print(f"No report: {error}", markup=False, highlight=False, soft_wrap=True)
         return False

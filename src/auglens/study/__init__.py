@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auglens.study.progress import Track, untracked
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -57,6 +59,7 @@ def build_study(
     kl_eps: Sequence[float],
     foreground_threshold: float,
     reuse: Sequence[Path] = (),
+    track: Track = untracked,
 ) -> Study:
     """Write ``runs.csv``, ``maps.csv`` and ``report/`` about one or several sweeps.
 
@@ -66,6 +69,7 @@ def build_study(
         kl_eps: Values that keep KL finite where a map is 0; the first is that of ``maps.csv``.
         foreground_threshold: Brightness in (0, 1) above which a pixel is foreground.
         reuse: Further sweep folders that reused runs may lie in; others are not followed.
+        track: Shows how far it is, such as :func:`auglens.study.console.step_progress`.
 
     Raises:
         auglens.study.load.StudyError: If a folder is missing, no run in them is complete, or a
@@ -78,7 +82,12 @@ def build_study(
     from auglens.study.build import build
 
     return build(
-        sweeps, out=out, kl_eps=kl_eps, foreground_threshold=foreground_threshold, reuse=reuse
+        sweeps,
+        out=out,
+        kl_eps=kl_eps,
+        foreground_threshold=foreground_threshold,
+        reuse=reuse,
+        track=track,
     )
 
 

@@ -89,18 +89,20 @@ def _build(sweeps: list[Path], out: Path, reuse: list[Path], measuring: dict[str
     set_apart()
     from rich.console import Console
 
-    from auglens.study.console import print_study
+    from auglens.study.console import print_study, step_progress
     from auglens.study.load import StudyError
 
+    console = Console()
     try:
-        study = build_study(sweeps, out=out, reuse=reuse, **measuring)
+        with step_progress(console) as track:
+            study = build_study(sweeps, out=out, reuse=reuse, track=track, **measuring)
     except StudyError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except OSError as error:
         sys.stderr.write(f"The report cannot be written to {out}: {error}\n")
         return 1
-    print_study(study, Console())
+    print_study(study, console)
     return 0
 
 

@@ -3,7 +3,7 @@
 Legend: N images, H and W pixels.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -180,7 +180,7 @@ def seed_means(group: Group, method: str) -> SeedMeans | None:
     kept = [one for one in map(own.of, group.usual) if len(one.runs) > 1]
     if not kept:
         return None
-    means = {one.label: _mean_map(own.maps[own.places(one.runs)]) for one in kept}
+    means = {one.label: _mean_map([own.maps[at] for at in own.places(one.runs)]) for one in kept}
     base = means.get(group.baseline.label) if group.baseline else None
     found = _defined_cc(means, base)
     probe = own.runs[0].probe()
@@ -194,9 +194,9 @@ def seed_means(group: Group, method: str) -> SeedMeans | None:
     )
 
 
-def _mean_map(maps: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Mean over the first axis of the defined ones of ``(S, N, H, W)``; NaN where there is none."""
-    total, defined = np.zeros(maps.shape[1:]), np.zeros((maps.shape[1], 1, 1))
+def _mean_map(maps: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+    """Mean of the defined ones of several runs' maps ``(N, H, W)``; NaN where there is none."""
+    total, defined = np.zeros(maps[0].shape), np.zeros((len(maps[0]), 1, 1))
     for one in map(relative, maps):
         valid = np.isfinite(one).all(axis=(1, 2), keepdims=True)
         total += np.where(valid, one, 0)

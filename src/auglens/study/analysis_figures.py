@@ -33,6 +33,7 @@ QUANTITIES = {
 }
 ROW_INCHES = 0.36
 SLOT_INCHES = 0.62
+FEW_POINTS = 300
 MARKERS = "osD^v<>PXd"
 
 
@@ -259,7 +260,7 @@ def draw_runs(runs: pd.DataFrame, ax: Axes, *, augments: Mapping[str, str]) -> A
             own["y"].to_numpy(),
             MARKERS[number % len(MARKERS)],
             color=hex_colour(augments[str(label)]),
-            markersize=5.5,
+            markersize=5.5 if len(runs) <= FEW_POINTS else 3.5,
             alpha=0.85,
             label=str(label),
         )

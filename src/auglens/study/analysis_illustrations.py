@@ -8,6 +8,7 @@ import pandas as pd
 
 from auglens.records.run import RecordError
 from auglens.study import analysis_figures, mosaics
+from auglens.study.analyses.sampling import sampled
 from auglens.study.analysis_figure_data import (
     SeedMeans,
     accuracy_differences,
@@ -88,11 +89,12 @@ def illustrate_shifts(evidence: Evidence, method: str) -> Iterator[Illustration]
         "seed does. Bars: bootstrap over seeds and images, 95 % in name; in simulations they hold "
         f"the true value in {coverage or 'an unknown share'}. The interval tells the size; the "
         "test is the p above, one-sided, by exchange within seeds, Holm's correction over the "
-        f"augmentations. {say_usual(evidence)}{say_making(evidence, method)}"
+        f"augmentations. {_say_sample(rows)}{say_usual(evidence)}{say_making(evidence, method)}"
     )
     said = ", ".join(f"{one['label']} {one['delta']:.3f}" for one in rows.to_dict("records"))
     alt = f"Similarity of maps across seeds with its floors, and the shift: {said}."
-    note = f" ({method}); cross-seed pairing, {say_seeds(evidence)}, floor: none against none"
+    n = _say_n(evidence, rows)
+    note = f" ({method}); cross-seed pairing, {n}, floor: none against none"
     drawn = analysis_figures.shifts_figure(rows, note=note)
     values = _shifts_table(evidence, method)
     yield finish(f"fig14_shifts_{method}", f"Figure 14 ({method})", caption, alt, drawn, values)
@@ -113,7 +115,9 @@ def _shifts_table(evidence: Evidence, method: str) -> PageTable:
         for rows in by_measure.values():
             cells += _shift_cells(rows.get(label))
         content.append(PageRow(str(label), cells, hex_colour(first["augment"])))
-    return value_table("Pairs of runs of different seeds.", "training set", heads, content)
+    caption = "Pairs of runs of different seeds."
+    said = _say_sample(_of_method(evidence, "shifts", method))
+    return value_table(f"{caption} {said}".strip(), "training set", heads, content)
 
 
 def _shift_cells(one: Mapping[Hashable, Any] | None) -> list[str]:
@@ -129,7 +133,8 @@ def illustrate_strengths(evidence: Evidence, method: str) -> Iterator[Illustrati
     if method in NULL_METHODS:
         return
     group = evidence.group
-    lines = dose_lines(group, evidence.maps, evidence.tables["shifts"], method)
+    shifts = _of_method(evidence, "shifts", method)
+    lines = dose_lines(group, evidence.maps, shifts, method)
     if lines.empty or "cc" not in set(lines["quantity"]):
         return
     accuracies = evidence.accuracies.set_index("label")["test_accuracy_mean"]
@@ -140,13 +145,14 @@ def illustrate_strengths(evidence: Evidence, method: str) -> Iterator[Illustrati
         "Middle: CC of a run's maps with the baseline's of its own seed, a run's mean over the "
         f"query images. Lines are means over seeds, bands 95 % t-intervals. {_say_floor(floor)} "
         "Right: shift Δ of Figure 14, across seeds, with its bootstrap interval, which is too "
-        f"narrow with few seeds. {say_making(evidence, method)}"
+        f"narrow with few seeds. {_say_sample(shifts, 'Δ')}{say_making(evidence, method)}"
     )
     augments = ", ".join(dict.fromkeys(lines["augment"]))
     alt = f"Line charts over strength of accuracy, CC and shift for {augments}."
-    note = f" ({method}); {say_seeds(evidence)}"
+    said = sampled(shifts)
+    note = f" ({method}); {say_seeds(evidence)}{f'; Δ: {said}' if said else ''}"
     drawn = analysis_figures.doses_figure(lines, baseline=baseline, floor=floor, note=note)
-    values = _doses_table(lines)
+    values = _doses_table(lines, _say_sample(shifts, "Δ"))
     yield finish(f"fig15_strengths_{method}", f"Figure 15 ({method})", caption, alt, drawn, values)
 
 
@@ -156,7 +162,7 @@ def _say_floor(floor: Floor | None) -> str:
     return f"Dashed: the same-seed floor, {floor.made} ({floor.said})."
 
 
-def _doses_table(lines: pd.DataFrame) -> PageTable:
+def _doses_table(lines: pd.DataFrame, sample: str) -> PageTable:
     shown = [name for name in QUANTITIES if name in set(lines["quantity"])]
     content = []
     for label, own in lines.groupby("label", sort=False):
@@ -167,7 +173,8 @@ def _doses_table(lines: pd.DataFrame) -> PageTable:
             cells.append("-" if one is None else f"{number(one['mean'])}\n{_interval(one, 3)}")
         content.append(PageRow(str(label), cells, hex_colour(own["augment"].iloc[0])))
     heads = ["seeds", *(f"{QUANTITIES[name]}\nmean; 95 % interval" for name in shown)]
-    return value_table("By augmentation and strength.", "training set", heads, content)
+    caption = f"By augmentation and strength. {sample}".strip()
+    return value_table(caption, "training set", heads, content)
 
 
 def illustrate_runs(evidence: Evidence, method: str) -> Iterator[Illustration]:
@@ -182,16 +189,16 @@ def illustrate_runs(evidence: Evidence, method: str) -> Iterator[Illustration]:
         else "All distances are 0."
     )
     caption = (
-        "Classical scaling of the distances √(1 - mean CC over the query images) between all runs: "
-        f"near points have like maps. {said} "
+        f"Classical scaling of the distances √(1 - mean CC over the query images) between "
+        f"{'' if sampled(runs) else 'all '}runs: near points have like maps. {said} {_say_sample(runs)}"
         f"{_say_permanova(evidence, method)} {_say_classifier(evidence, method)} "
         f"{say_usual(evidence)}{say_making(evidence, method)}"
     )
     alt = f"Scatter plot of {len(runs)} runs by the likeness of their maps."
     augments = {one.label: one.augment for one in evidence.group.usual}
-    drawn = analysis_figures.runs_figure(
-        runs, augments=augments, shown=shown, note=f" ({method}; {say_seeds(evidence)})"
-    )
+    # With the sample in it, the title is longer than the figure is wide.
+    note = ("\n" if sampled(runs) else " ") + f"({method}; {_say_n(evidence, runs)})"
+    drawn = analysis_figures.runs_figure(runs, augments=augments, shown=shown, note=note)
     values = _runs_table(runs, augments)
     yield finish(f"fig16_runs_{method}", f"Figure 16 ({method})", caption, alt, drawn, values)
 
@@ -204,7 +211,9 @@ def _runs_table(runs: pd.DataFrame, augments: dict[str, str]) -> PageTable:
             PageRow(str(label), [str(len(own)), *axes], hex_colour(augments[str(label)]))
         )
     heads = ["runs", "first axis\nmean; range", "second axis\nmean; range"]
-    caption = "Coordinates in the unit of the distances, √(1 - mean CC)."
+    caption = (
+        f"Coordinates in the unit of the distances, √(1 - mean CC). {_say_sample(runs)}".strip()
+    )
     return value_table(caption, "training set", heads, content)
 
 
@@ -339,6 +348,17 @@ def _baseline_label(evidence: Evidence) -> str:
 def _of_method(evidence: Evidence, name: str, method: str) -> pd.DataFrame:
     table = evidence.tables[name]
     return table if table.empty else table[table["method"] == method]
+
+
+def _say_sample(rows: pd.DataFrame, what: str = "All of this") -> str:
+    """That numbers rest on some of the runs, where they do."""
+    said = sampled(rows)
+    return f"{what} rests on {said} by whole seeds. " if said else ""
+
+
+def _say_n(evidence: Evidence, rows: pd.DataFrame) -> str:
+    """How many seeds the conditions have, or the sample of the runs that rows rest on."""
+    return sampled(rows) or say_seeds(evidence)
 
 
 def _interval(one: Mapping[Hashable, Any], digits: int) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from auglens.study.analyses.sampling import sampled
 from auglens.study.evidence import Evidence
 from auglens.study.page_tables import PageRow, PageTable, RowGroup, bare_p, number
 from auglens.study.palette import hex_colour
@@ -358,7 +359,10 @@ def _laid_out(evidence: Evidence, layout: _Layout) -> Iterator[PageTable]:
         RowGroup(str(title), [_page_row(layout, row) for row in own.to_dict("records")])
         for title, own in rows.assign(title=titles).groupby("title", sort=False)
     ]
-    yield PageTable(layout.caption, layout.corner, list(layout.columns), groups, layout.title)
+    said = sampled(rows)
+    caption = f"{layout.caption} From {said}." if said else layout.caption
+    title = f"{layout.title} ({said})" if said else layout.title
+    yield PageTable(caption, layout.corner, list(layout.columns), groups, title)
 
 
 def _page_row(layout: _Layout, row: Mapping[Any, Any]) -> PageRow:

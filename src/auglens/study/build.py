@@ -21,6 +21,7 @@ from auglens.study.figure_data import first_seed_runs
 from auglens.study.load import Loaded, StudyError, load_sweeps
 from auglens.study.measured import Results, alike_only
 from auglens.study.null_values import group_nulls
+from auglens.study.progress import Track, untracked
 from auglens.study.report import Findings, write_report
 from auglens.study.tables import (
     accuracy_table,
@@ -50,14 +51,15 @@ def build(
     kl_eps: Sequence[float],
     foreground_threshold: float,
     reuse: Sequence[Path] = (),
+    track: Track = untracked,
 ) -> Study:
     """See :func:`auglens.study.build_study`."""
     _check_out(out)
-    loaded = load_sweeps(sweeps, reuse)
+    loaded = load_sweeps(sweeps, reuse, track)
     groups = find_groups(loaded.results)
     measuring = Measuring(kl_eps=kl_eps, foreground_threshold=foreground_threshold)
     with one_thread():
-        comparison = compare_maps(loaded.results, **measuring)
+        comparison = compare_maps(loaded.results, **measuring, track=track)
         nulls = {group.name: group_nulls(group, **measuring) for group in groups}
     histories, unread = read_histories(groups)
     alike, unlike = alike_only(comparison, groups)
@@ -69,7 +71,7 @@ def build(
     }
     trust, unfit = trust_tables(groups, alike)
     with one_thread():
-        analyses = analysis_tables(groups, alike.frame, {**tables, **trust}, nulls)
+        analyses = analysis_tables(groups, alike.frame, {**tables, **trust}, nulls, track)
     further = {**trust, **analyses}
     evidence = [
         _evidence(
@@ -89,15 +91,17 @@ def build(
         },
         **measuring,
     )
-    return _written(findings, loaded, comparison, out)
+    return _written(findings, loaded, comparison, out, track)
 
 
-def _written(findings: Findings, loaded: Loaded, comparison: Comparison, out: Path) -> Study:
+def _written(
+    findings: Findings, loaded: Loaded, comparison: Comparison, out: Path, track: Track
+) -> Study:
     """Write tables and report, and hand both over."""
     runs, maps = runs_table(loaded, out), maps_table(comparison.frame)
     write_csv(out / "runs.csv", runs)
     write_csv(out / "maps.csv", maps)
-    report = write_report(findings, out / "report")
+    report = write_report(findings, out / "report", track)
     return Study(
         report=report,
         runs=runs,

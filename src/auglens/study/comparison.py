@@ -1,5 +1,6 @@
 """Measures every saliency map, and compares it with the baseline's map of the same image."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ from auglens.study.agreement import agreement_rows
 from auglens.study.conditions import is_baseline
 from auglens.study.explained import Explained, ExplainedRun, read_explained
 from auglens.study.load import Run
+from auglens.study.progress import Track, untracked
 
 __all__ = ["Comparison", "compare_maps", "kl_column", "measure_names"]
 
@@ -62,7 +64,11 @@ def measure_names(kl_eps: Sequence[float]) -> list[str]:
 
 
 def compare_maps(
-    runs: Sequence[Run], *, kl_eps: Sequence[float], foreground_threshold: float
+    runs: Sequence[Run],
+    *,
+    kl_eps: Sequence[float],
+    foreground_threshold: float,
+    track: Track = untracked,
 ) -> Comparison:
     """Measure all maps of complete runs.
 
@@ -74,12 +80,13 @@ def compare_maps(
         kl_eps: Values that keep KL finite; the first is the one of the columns ``kl`` and
             ``kl_reverse``.
         foreground_threshold: Brightness above which a pixel is foreground.
+        track: Shows how many runs are measured.
     """
-    return _MapComparison(runs, kl_eps, foreground_threshold).result()
+    return _MapComparison(runs, kl_eps, foreground_threshold).result(track)
 
 
 class _MapComparison:
-    """Pairs runs with their references; reads each reference's maps once."""
+    """Pairs runs with their references; keeps a reference's maps as long as a run needs them."""
 
     def __init__(
         self, runs: Sequence[Run], kl_eps: Sequence[float], foreground_threshold: float
@@ -89,18 +96,23 @@ class _MapComparison:
         self.foreground_threshold = foreground_threshold
         self.references: dict[str, Run] = {}
         for run in filter(is_baseline, runs):
-            self.references.setdefault(digest(reference_inputs(run.record.inputs)), run)
+            self.references.setdefault(_reference_key(run), run)
+        compared = (
+            self.references.get(_reference_key(run)) for run in runs if not is_baseline(run)
+        )
+        self.num_waiting = Counter(one.name for one in compared if one is not None)
         self.explained: dict[str, ExplainedRun] = {}
         self.comparison = Comparison(pd.DataFrame(), pd.DataFrame(columns=list(AGREEMENT)))
 
-    def result(self) -> Comparison:
+    def result(self, track: Track) -> Comparison:
         """Measure the maps of all runs."""
         frames, agreements = [], []
-        for run in self.runs:
+        for run in track(self.runs, "Measuring maps"):
             explained = self._explain(run)
             self._note(run, explained)
             frames += [self._frame(run, name, one) for name, one in explained.methods.items()]
             agreements += [{"run": run.name, **row} for row in agreement_rows(explained.methods)]
+            self._release(run)
         if frames:
             whole = pd.concat(frames, ignore_index=True)
             whole = whole.sort_values(["run", "method", "probe_id"], kind="stable")
@@ -138,7 +150,7 @@ class _MapComparison:
     def _reference(self, run: Run, method: str, own: Explained) -> Explained | None:
         if is_baseline(run):
             return None
-        baseline = self.references.get(digest(reference_inputs(run.record.inputs)))
+        baseline = self.references.get(_reference_key(run))
         if baseline is None:
             self._say(run, "no baseline (none) with the same seeds and settings")
             return None
@@ -167,11 +179,24 @@ class _MapComparison:
         return ""
 
     def _explain(self, run: Run) -> ExplainedRun:
-        if not is_baseline(run):
-            return read_explained(run)
-        if run.name not in self.explained:
-            self.explained[run.name] = read_explained(run)
-        return self.explained[run.name]
+        if run.name in self.explained:
+            return self.explained[run.name]
+        explained = read_explained(run)
+        if self.num_waiting[run.name]:
+            self.explained[run.name] = explained
+        return explained
+
+    def _release(self, run: Run) -> None:
+        """Forget the maps of a run's reference after the last run that is compared with it."""
+        baseline = None if is_baseline(run) else self.references.get(_reference_key(run))
+        if baseline is not None:
+            self.num_waiting[baseline.name] -= 1
+            if not self.num_waiting[baseline.name]:
+                self.explained.pop(baseline.name, None)
+
+
+def _reference_key(run: Run) -> str:
+    return digest(reference_inputs(run.record.inputs))
 
 
 def _description(run: Run, method: str, own: Explained) -> dict[str, object]:

@@ -135,7 +135,8 @@ def _family_groups(family: Mapping[str, list[Run]]) -> list[Group]:
 
 def _group(name: str, runs: Sequence[Run], others: tuple[Condition, ...]) -> Group:
     floors = _floor_runs(runs)
-    own = [run for run in runs if run not in floors]
+    of_floors = {run.name for run in floors}
+    own = [run for run in runs if run.name not in of_floors]
     return Group(name, _conditions(own), others, floors)
 
 

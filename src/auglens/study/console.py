@@ -1,18 +1,27 @@
-"""Prints a finished study to a terminal or a pipe. Computes nothing."""
+"""Prints how far a study is, and a finished one, to a terminal or a pipe. Computes nothing."""
 
 import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
 
 import pandas as pd
 from rich import box
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from auglens.study import Study
+from auglens.study.progress import Track
 
-__all__ = ["print_study"]
+__all__ = ["print_study", "step_progress"]
 
+T = TypeVar("T")
 MOST_LINES = 10
+# Without a terminal, a step that is not over by then says once how far it is.
+LONG_S = 15
 
 
 def print_study(study: Study, console: Console) -> None:
@@ -30,6 +39,52 @@ def print_study(study: Study, console: Console) -> None:
     if len(study.unread) > MOST_LINES:
         console.print(f"left out: {len(study.unread) - MOST_LINES} more files, named in the report")
     console.print(Text(f"Report: {study.report}"), soft_wrap=True)
+
+
+@contextmanager
+def step_progress(console: Console) -> Iterator[Track]:
+    """A bar for each long step of a study; without a terminal, one line for a step that takes long.
+
+    Args:
+        console: Where to draw.
+
+    Yields:
+        What :func:`auglens.study.build_study` takes.
+    """
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+    def draw(items: Sequence[T], label: str) -> Iterator[T]:
+        task = bar.add_task(label, total=len(items))
+        for item in items:
+            yield item
+            bar.advance(task)
+        bar.remove_task(task)
+
+    def say(items: Sequence[T], label: str) -> Iterator[T]:
+        return _said_once(console, items, label)
+
+    with bar:
+        yield draw if console.is_terminal else say
+
+
+def _said_once(console: Console, items: Sequence[T], label: str) -> Iterator[T]:
+    started, said = time.monotonic(), False
+    for number, item in enumerate(items, start=1):
+        yield item
+        passed = time.monotonic() - started
+        if not said and passed > LONG_S and number < len(items):
+            left_s = passed / number * (len(items) - number)
+            line = f"{label}: {number} of {len(items)}, about {left_s:.0f} s left"
+            console.print(Text(line), soft_wrap=True)
+            said = True
 
 
 def _by_group(table: pd.DataFrame) -> list[tuple[object, pd.DataFrame]]:

@@ -4,25 +4,24 @@ A cell of text that begins with ``=``, ``+``, ``-``, ``@``, a tab, a carriage re
 ``'`` before it, which :func:`read_csv` takes away again; numbers are left as they are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from auglens.records.files import write_text
+from auglens.records.files import write_bytes
 
 __all__ = ["read_csv", "write_csv"]
 
+# Rows whose text is in memory at a time.
+CHUNK = 10_000
 QUOTE = "'"
 QUOTED = tuple("=+-@\t\r'")
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a table with every float to its last digit."""
-    shown = table.copy()
-    for name in _texts(shown):
-        shown[name] = shown[name].map(_quoted)
-    write_text(path, shown.to_csv(index=False, lineterminator="\n"))
+    write_bytes(path, lambda file: file.writelines(map(str.encode, _parts(table))))
 
 
 def read_csv(
@@ -49,6 +48,14 @@ def read_csv(
     for name in _texts(table):
         table[name] = table[name].map(_unquoted)
     return table
+
+
+def _parts(table: pd.DataFrame) -> Iterator[str]:
+    texts = _texts(table)
+    for start in range(0, max(len(table), 1), CHUNK):
+        part = table.iloc[start : start + CHUNK]
+        shown = part.assign(**{name: part[name].map(_quoted) for name in texts})
+        yield shown.to_csv(index=False, header=start == 0, lineterminator="\n")
 
 
 def _texts(table: pd.DataFrame) -> list[str]:

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from auglens.records.run import Probe
+from auglens.study.analyses.sampling import sampled
 from auglens.study.analyses.shifts import ORDER
 from auglens.study.conditions import Condition, Group
 from auglens.study.figures import Distribution, Floor, Style
@@ -94,7 +95,8 @@ def order_floor(
     if rows.empty:
         return None
     one = rows.iloc[0]
-    said = f"n = {one['n_pairs']} pairs of runs"
+    sample = sampled(rows)
+    said = f"n = {one['n_pairs']} pairs of runs{f'; {sample}' if sample else ''}"
     return Floor("baselines in another order", ORDERS, one["mean"], one["low"], one["high"], said)
 
 
@@ -168,9 +170,10 @@ def first_runs_with_maps(group: Group, maps: pd.DataFrame) -> dict[str, Run]:
 
 def _first_seed_runs(group: Group, among: Sequence[Run]) -> dict[str, Run]:
     smallest = min(map(seed_of, among), default=0)
+    names = {run.name for run in among}
     chosen = {}
     for condition in group.usual:
-        own = [run for run in condition.runs if run in among]
+        own = [run for run in condition.runs if run.name in names]
         if own:
             run = min(own, key=seed_of)
             seed = seed_of(run)

@@ -16,6 +16,7 @@ from auglens.study.palette import hex_colour, line_style
 from auglens.study.statistics.ranks import RankCorrelation
 
 __all__ = [
+    "MOST_DOTS",
     "Distribution",
     "Floor",
     "Style",
@@ -34,6 +35,8 @@ __all__ = [
 ]
 
 PERCENTILES = (5, 95)
+MOST_DOTS = 50
+"""Runs of a condition whose means are drawn one by one."""
 # Of a name in Figure 6, in parts of the axes.
 NAME_OFFSET, NAME_WIDTH, NAME_HEIGHT = 0.015, 0.018, 0.045
 TRAINING_TITLES = {
@@ -234,7 +237,10 @@ def draw_distributions(
     title: str,
     styles: Mapping[str, Style],
 ) -> Axes:
-    """A box a label over its maps (quartiles; whiskers 5 to 95 %), a dot a run's mean."""
+    """A box a label over its maps (quartiles; whiskers 5 to 95 %), a dot a run's mean.
+
+    Above :data:`MOST_DOTS` runs a bar over the middle 90 % of their means stands for the dots.
+    """
     labels = list(distributions)
     boxes = ax.boxplot(
         [one.values for one in distributions.values()],
@@ -248,7 +254,10 @@ def draw_distributions(
     for box, label in zip(boxes["boxes"], labels, strict=True):
         box.set(facecolor=styles[label].colour, alpha=0.55)
     for place, one in enumerate(distributions.values(), start=1):
-        ax.plot(np.full(len(one.run_means), place), one.run_means, "k.", markersize=5)
+        if len(one.run_means) > MOST_DOTS:
+            ax.vlines(place, *np.percentile(one.run_means, PERCENTILES), color="black", linewidth=3)
+        else:
+            ax.plot(np.full(len(one.run_means), place), one.run_means, "k.", markersize=5)
     ax.set_ylabel(title)
     ax.tick_params(axis="x", labelrotation=45 if len(labels) > 4 else 0)
     return plain(ax)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from auglens.study.analyses.sampling import sampled
 from auglens.study.condition_means import bound_methods, explaining_methods, zero_methods
 from auglens.study.evidence import Evidence, correlate
 from auglens.study.measured import distinct_settings
@@ -35,6 +36,7 @@ def describe_limits(evidence: Evidence) -> list[str]:
         _selection_limit(evidence.group.config),
         *_method_limits(evidence),
         NO_SEED_FLOOR if evidence.tables["shifts"].empty else SEED_FLOOR,
+        *_sample_limits(evidence),
         ONE_DATA_SET,
     ]
 
@@ -108,6 +110,19 @@ def _correlation_limits(evidence: Evidence) -> list[str]:
             "two-sided could call it a correlation. That none is seen does not mean there is none."
         )
     return said
+
+
+def _sample_limits(evidence: Evidence) -> list[str]:
+    """What rests on some of the runs only, for all methods together."""
+    said = sampled(evidence.tables["floors"]) or sampled(evidence.tables["scaling"])
+    if not said:
+        return []
+    line = (
+        f"All pairs of runs are compared of {said}: whole seeds, every training set in its share. "
+        "Noise floors, shifts and their trends, PERMANOVA, the classifier and the plane of runs rest "
+        "on these alone; everything else rests on all runs."
+    )
+    return [line]
 
 
 def _selection_limit(config: Mapping[str, Any]) -> str:

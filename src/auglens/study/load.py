@@ -26,6 +26,7 @@ from auglens.records.run import (
     read_status,
     run_folders,
 )
+from auglens.study.progress import Track, untracked
 
 __all__ = ["Loaded", "Run", "StudyError", "Unfinished", "load_sweeps", "newest_sweep"]
 
@@ -154,7 +155,9 @@ class Loaded:
         return tuple(entry for entry in self.entries if isinstance(entry, Unfinished))
 
 
-def load_sweeps(sweeps: Sequence[Path], reuse: Sequence[Path] = ()) -> Loaded:
+def load_sweeps(
+    sweeps: Sequence[Path], reuse: Sequence[Path] = (), track: Track = untracked
+) -> Loaded:
     """Read every run folder of the sweep folders.
 
     A run counts once however often it was run or reused: the first folder that holds its record
@@ -163,12 +166,14 @@ def load_sweeps(sweeps: Sequence[Path], reuse: Sequence[Path] = ()) -> Loaded:
     Args:
         sweeps: Sweep folders, or folders of single runs.
         reuse: Further sweep folders that reused runs may lie in; others are not followed.
+        track: Shows how many folders are read.
 
     Raises:
         StudyError: If a folder does not exist or no run in any of them is complete.
     """
     trusted = [*sweeps, *reuse]
-    found = [_read(name, folder, trusted) for name, folder in _named_folders(sweeps)]
+    folders = track(_named_folders(sweeps), "Reading records")
+    found = [_read(name, folder, trusted) for name, folder in folders]
     found += [entry for sweep in sweeps for entry in _absent(sweep)]
     chosen: dict[str, Run] = {}
     runs = [entry for entry in found if isinstance(entry, Run)]

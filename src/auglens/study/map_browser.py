@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auglens.records.run import RecordError
+from auglens.study.analyses.sampling import say_sampled
 from auglens.study.evidence import Evidence
 from auglens.study.map_material import MapMaterial, Shown, choose_shown, collect
 
@@ -163,17 +164,20 @@ def _say_left_out(shown: Shown, selection: _Selection) -> Iterator[str]:
             "one of each class in turn."
         )
     if shown.num_single:
-        yield from _say_single_runs(methods[:kept], selection)
+        yield from _say_single_runs(shown, methods[:kept], selection)
     if shown.others:
         yield f"Runs with maps of other images are left out: {', '.join(shown.others)}."
 
 
-def _say_single_runs(methods: list[str], selection: _Selection) -> Iterator[str]:
+def _say_single_runs(shown: Shown, methods: list[str], selection: _Selection) -> Iterator[str]:
     most = max(selection.num_single)
     without = [name for name, count in zip(methods, selection.num_single, strict=True) if not count]
     if not most:
         yield "Single seeds are not on this page, means over seeds only."
         return
+    said = say_sampled(len(shown.single_runs), len(shown.runs))
+    if said:
+        yield f"Single seeds are those of {said} by whole seeds; means are over all runs."
     if most < selection.num_images:
         yield f"Single seeds are there for the first {most} images, all others as means over seeds."
     if without:

@@ -18,7 +18,7 @@ from auglens.study.figure_data import (
     saliency_panels,
     seed_of,
 )
-from auglens.study.figures import Floor, axis_title
+from auglens.study.figures import MOST_DOTS, Distribution, Floor, axis_title
 from auglens.study.illustrations import (
     Illustration,
     distribution_table,
@@ -68,12 +68,21 @@ def _figure_3(evidence: Evidence, method: str) -> Iterator[Illustration]:
     caption = (
         f"Spatial Shannon entropy of P = map / sum ({method}; left) and the effective area "
         "exp(entropy) / pixels (right), over the query images of all runs of a set. Box: "
-        "quartiles; whiskers: 5th to 95th percentile; dot: one run's mean. 1 is a uniform map. "
+        f"quartiles; whiskers: 5th to 95th percentile; {_say_dots(entropies)}. 1 is a uniform map. "
         f"{grey if np.isfinite(evidence.nulls.get('entropy', np.nan)) else ''}"
         f"{say_usual(evidence)}{say_making(evidence, method)}"
     )
     alt = f"Box plots of entropy and effective area for {', '.join(entropies)}."
     yield finish(f"fig3_entropy_{method}", f"Figure 3 ({method})", caption, alt, drawn, values)
+
+
+def _say_dots(shown: Mapping[str, Distribution]) -> str:
+    if all(len(one.run_means) <= MOST_DOTS for one in shown.values()):
+        return "dot: one run's mean"
+    return (
+        f"black bar: 5th to 95th percentile of the runs' means (dots of single runs are drawn up to "
+        f"{MOST_DOTS} runs)"
+    )
 
 
 def _figure_4(evidence: Evidence, method: str) -> Iterator[Illustration]:

@@ -1,6 +1,6 @@
 """Collects what the map browser can show of a group: maps packed as text, and their measures.
 
-Legend: C conditions, R runs, N images, M measures, H and W pixels. Draws nothing.
+Legend: C conditions, R runs, T runs shown singly, N images, M measures, H and W pixels. Draws nothing.
 """
 
 import base64
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from auglens.metrics.catalogue import MEASURES, PRIMARY
 from auglens.records.run import Probe
 from auglens.saliency.overlay import MAP_COLOURS
+from auglens.study.analyses.sampling import sample_runs
 from auglens.study.conditions import Condition, is_baseline
 from auglens.study.evidence import Evidence
 from auglens.study.load import Run
@@ -55,6 +56,7 @@ class Shown:
         conditions: Those with maps.
         runs: Those with maps of the same images, condition by condition.
         condition_of: Number of each run's condition, ``(R,)``.
+        single_runs: Numbers of the runs that are shown singly, all or a sample, ``(T,)``.
         probe: The images, one of each class in turn.
         num_explained: Number of images with maps, shown or not.
         others: Names of runs that explain other images.
@@ -64,6 +66,7 @@ class Shown:
     conditions: tuple[Condition, ...]
     runs: tuple[Run, ...]
     condition_of: NDArray[np.int64]
+    single_runs: NDArray[np.int64]
     probe: Probe
     num_explained: int
     others: tuple[str, ...]
@@ -95,7 +98,7 @@ class MapMaterial:
         images: One an image.
         methods: One a method.
         means: Packed maps and measures of all conditions, by method and image.
-        singles: The same of all runs.
+        singles: The same of the runs that are shown singly.
     """
 
     facts: Mapping[str, Any]
@@ -124,11 +127,14 @@ def choose_shown(evidence: Evidence, *, max_pixels: int) -> Shown:
     ]
     members = [(one, own) for one, own in members if own]
     num_images = max(1, max_pixels // (len(members) * probe.images[0, 0].size))
+    ordered = tuple(run for _, own in members for run in own)
+    single = {run.name for run in sample_runs(evidence.group, ordered)}
     return Shown(
         evidence,
         tuple(one for one, _ in members),
-        tuple(run for _, own in members for run in own),
+        ordered,
         np.repeat(np.arange(len(members)), [len(own) for _, own in members]),
+        np.array([place for place, run in enumerate(ordered) if run.name in single], np.int64),
         _reorder(probe, round_robin(probe.labels, probe.probe_ids)[:num_images]),
         len(probe.probe_ids),
         tuple(run.name for run in runs if run.name not in alike),
@@ -174,7 +180,10 @@ def _measures(evidence: Evidence) -> list[str]:
 
 def _facts(shown: Shown, names: Sequence[str]) -> dict[str, Any]:
     class_names = shown.evidence.group.config["dataset"]["class_names"]
-    seeds = sorted(set(shown.seeds), key=lambda seed: (len(seed), seed))
+    of_runs = shown.seeds
+    single = {of_runs[run] for run in shown.single_runs}
+    # Seeds of single runs come first.
+    seeds = sorted(set(of_runs), key=lambda seed: (seed not in single, len(seed), seed))
     return {
         "group": shown.evidence.group.name,
         "size": list(shown.probe.images.shape[2:]),
@@ -190,9 +199,11 @@ def _facts(shown: Shown, names: Sequence[str]) -> dict[str, Any]:
         "conditions": _describe_conditions(shown),
         "baseline": shown.baseline,
         "seeds": seeds,
+        "numSingleSeeds": len(single),
+        "singleRuns": shown.single_runs.tolist(),
         "runs": [
             {"condition": int(condition), "seed": seeds.index(seed)}
-            for condition, seed in zip(shown.condition_of, shown.seeds, strict=True)
+            for condition, seed in zip(shown.condition_of, of_runs, strict=True)
         ],
     }
 
@@ -266,6 +277,7 @@ def _pack_method(
         method,
         probe_ids=probe.probe_ids,
         size_px=probe.images.shape[2:],
+        single_runs=shown.single_runs,
         num_single=shown.num_single,
     )
     limit = scale_limit(stack.means, stack.singles)
@@ -279,7 +291,7 @@ def _pack_method(
     of_means = np.dstack([stack.num_defined, mean_over_runs(of_runs, shown.condition_of)])
     present = np.ones(stack.num_defined.shape, np.bool_)
     means = _pack_images(_levels(stack.means, present, limit), of_means)
-    singles = _pack_images(_levels(stack.singles, stack.present, limit), of_runs)
+    singles = _pack_images(_levels(stack.singles, stack.present, limit), of_runs[shown.single_runs])
     return described, means, singles
 
 
@@ -287,10 +299,12 @@ def _difference_limit(shown: Shown, stack: MapStack) -> float | None:
     """Upper end of the scale of differences to the baseline, of the same seed for single runs."""
     if shown.baseline is None:
         return None
-    seeds = shown.seeds
-    of_seed = {seeds[run]: run for run in np.flatnonzero(shown.condition_of == shown.baseline)}
-    paired = [run for run, seed in enumerate(seeds) if seed in of_seed]
-    references = [of_seed[seeds[run]] for run in paired]
+    of_runs = shown.seeds
+    seeds = [of_runs[run] for run in shown.single_runs]
+    of_baseline = shown.condition_of[shown.single_runs] == shown.baseline
+    of_seed = {seeds[row]: row for row in np.flatnonzero(of_baseline)}
+    paired = [row for row, seed in enumerate(seeds) if seed in of_seed]
+    references = [of_seed[seeds[row]] for row in paired]
     return scale_limit(
         stack.means - stack.means[shown.baseline],
         stack.singles[paired] - stack.singles[references],

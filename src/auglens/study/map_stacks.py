@@ -1,7 +1,7 @@
 """Reads every run's maps of one method once: means over seeds, and single runs. Draws nothing.
 
-Legend: C conditions, R runs, N images, S images of single runs, H and W pixels. Maps are multiples
-of the uniform value.
+Legend: C conditions, R runs, T runs shown singly, N images, S images of single runs, H and W pixels.
+Maps are multiples of the uniform value.
 """
 
 from collections.abc import Sequence
@@ -26,8 +26,8 @@ class MapStack:
         means: Mean over the runs of each condition that have a defined map, ``(C, N, H, W)``;
             NaN where none has.
         num_defined: Number of maps in each mean, ``(C, N)``.
-        singles: ``(R, S, H, W)``; NaN where undefined.
-        present: Whether a run has a map of an image at all, defined or not, ``(R, S)``.
+        singles: Of the runs that are shown singly, ``(T, S, H, W)``; NaN where undefined.
+        present: Whether such a run has a map of an image at all, defined or not, ``(T, S)``.
     """
 
     means: NDArray[np.float32]
@@ -57,6 +57,7 @@ def read_stack(
     *,
     probe_ids: NDArray[np.int64],
     size_px: tuple[int, int],
+    single_runs: NDArray[np.int64],
     num_single: int,
 ) -> MapStack:
     """Read the maps of one method of all runs, each file once.
@@ -67,18 +68,21 @@ def read_stack(
         method: Name of the saliency method.
         probe_ids: The N images, in the order of the result.
         size_px: ``(H, W)``; maps of another size are not read.
+        single_runs: Numbers of the runs that are shown singly, ``(T,)``.
         num_single: S, at most N.
     """
     num_conditions, num_images = int(condition_of.max()) + 1, len(probe_ids)
     sums = np.zeros((num_conditions, num_images, *size_px))
     num_defined = np.zeros((num_conditions, num_images), np.int64)
-    singles = np.full((len(runs), num_single, *size_px), np.nan, np.float32)
-    present = np.zeros((len(runs), num_single), np.bool_)
+    singles = np.full((len(single_runs), num_single, *size_px), np.nan, np.float32)
+    present = np.zeros((len(single_runs), num_single), np.bool_)
+    rows = {run: row for row, run in enumerate(single_runs.tolist())}
     for number, (run, condition) in enumerate(zip(runs, condition_of, strict=True)):
         maps, places = _read(run, method, probe_ids, size_px)
-        kept = places < num_single
-        singles[number, places[kept]] = maps[kept]
-        present[number, places[kept]] = True
+        if number in rows:
+            kept = places < num_single
+            singles[rows[number], places[kept]] = maps[kept]
+            present[rows[number], places[kept]] = True
         defined = ~np.isnan(maps[:, 0, 0])
         # A condition at a time: fancy indices would copy what they add to.
         sums[condition][places[defined]] += maps[defined]

@@ -36,6 +36,7 @@ from auglens.study.pages import (
     render_report,
     render_results,
 )
+from auglens.study.progress import Track, untracked
 from auglens.study.rebuilding import rebuild_command, training_commands
 from auglens.study.trust_illustrations import illustrate_equivariance, illustrate_perturbation
 from auglens.study.trust_sections import describe_trust, sections_of_trust
@@ -49,17 +50,19 @@ LONG_TABLES = frozenset({"faithfulness_curves", "consensus", "scaling", "class_m
 MAP_BYTES = 5_000_000
 
 
-def write_report(findings: Findings, folder: Path) -> Path:
+def write_report(findings: Findings, folder: Path, track: Track = untracked) -> Path:
     """Write everything below ``folder``.
 
     Args:
         findings: What to say.
         folder: The report folder; files of an earlier report are replaced.
+        track: Shows how many comparison groups are drawn.
 
     Returns:
         The HTML page.
     """
-    parts = [_part(evidence, findings) for evidence in findings.groups]
+    groups = track(findings.groups, "Drawing the report")
+    parts = [_part(evidence, findings) for evidence in groups]
     for name, table in findings.tables.items():
         write_csv(folder / "tables" / f"{name}.csv", table)
     _write_figures(parts, folder / "figures")

@@ -9,6 +9,7 @@ import pandas as pd
 from auglens.metrics.catalogue import Family, of_family
 from auglens.study.analyses.pairing import augmented_conditions, paired_runs, rng_for
 from auglens.study.conditions import Group
+from auglens.study.progress import Track, untracked
 from auglens.study.statistics.correction import benjamini_hochberg
 from auglens.study.statistics.paired import paired_difference
 
@@ -19,7 +20,9 @@ FAMILIES: tuple[Family, ...] = ("complexity", "focus")
 Row = dict[str, object]
 
 
-def exploratory_rows(group: Group, maps: pd.DataFrame, method: str) -> Iterator[Row]:
+def exploratory_rows(
+    group: Group, maps: pd.DataFrame, method: str, track: Track = untracked
+) -> Iterator[Row]:
     """Paired differences to none of all measures of complexity, place and shape.
 
     ``q`` is p after Benjamini and Hochberg over all measures and augmentations of the method: of
@@ -29,6 +32,7 @@ def exploratory_rows(group: Group, maps: pd.DataFrame, method: str) -> Iterator[
         group: The comparison group.
         maps: Rows of :attr:`Comparison.frame`.
         method: Saliency method.
+        track: Shows how many measures are compared.
 
     Yields:
         ``measure``, ``label``, n seeds, mean difference of the runs' means, its 95 % t-interval,
@@ -40,8 +44,12 @@ def exploratory_rows(group: Group, maps: pd.DataFrame, method: str) -> Iterator[
         name for family in FAMILIES for name in of_family(family) if not name.startswith("image_")
     ]
     means = own.groupby("run")[names].mean()
+    searched = track(names, f"Searching all measures ({method})")
     rows = [
-        row for name in names for row in _differences(group, means[name]) if not np.isnan(row["p"])
+        row
+        for name in searched
+        for row in _differences(group, means[name])
+        if not np.isnan(row["p"])
     ]
     corrected = benjamini_hochberg([row["p"] for row in rows])
     for row, q in zip(rows, corrected.tolist(), strict=True):

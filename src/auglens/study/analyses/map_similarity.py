@@ -5,6 +5,7 @@ Legend: R runs, N images, S seeds.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +14,19 @@ from auglens.metrics.pairwise import pairwise_cc, pairwise_spearman
 from auglens.records.identity import digest
 from auglens.records.run import RecordError, SaliencyMaps
 from auglens.study.analyses.pairing import paired_runs
+from auglens.study.analyses.sampling import sample_runs, say_sampled
 from auglens.study.conditions import Condition, Group
 from auglens.study.load import Run
+from auglens.study.progress import Track, untracked
 
-__all__ = ["PAIRWISE", "GroupMaps", "MapSimilarity", "map_similarity", "read_group_maps"]
+__all__ = [
+    "PAIRWISE",
+    "GroupMaps",
+    "MapSimilarity",
+    "map_similarity",
+    "read_group_maps",
+    "sample_maps",
+]
 
 Array = NDArray[np.float64]
 PAIRWISE: Mapping[str, Callable[..., Array]] = {"cc": pairwise_cc, "spearman": pairwise_spearman}
@@ -31,22 +41,27 @@ class GroupMaps:
         runs: In the order of the group; floor runs last.
         maps: ``(R, N, H, W)``.
         left_out: Names of the runs whose maps were made in another way.
+        sampled: How many of the runs with such maps these are; nothing where they are all.
     """
 
     method: str
     runs: tuple[Run, ...]
     maps: NDArray[np.float32]
     left_out: tuple[str, ...]
+    sampled: str = ""
+
+    @cached_property
+    def _places(self) -> Mapping[str, int]:
+        return {run.name: place for place, run in enumerate(self.runs)}
 
     def of(self, condition: Condition) -> Condition:
         """The same condition without the runs whose maps are not here."""
-        kept = tuple(run for run in condition.runs if run in self.runs)
+        kept = tuple(run for run in condition.runs if run.name in self._places)
         return Condition(condition.augment, condition.strength, condition.label, kept)
 
     def places(self, runs: Sequence[Run]) -> list[int]:
         """Where the maps of some runs lie."""
-        places = {run.name: place for place, run in enumerate(self.runs)}
-        return [places[run.name] for run in runs]
+        return [self._places[run.name] for run in runs]
 
 
 @dataclass(frozen=True)
@@ -91,6 +106,16 @@ def read_group_maps(group: Group, method: str) -> GroupMaps:
     return GroupMaps(method, tuple(kept.runs), kept.maps[: len(kept.runs)], left_out)
 
 
+def sample_maps(group: Group, own: GroupMaps) -> GroupMaps:
+    """Those of some runs where there are too many to compare all pairs: see :func:`sample_runs`."""
+    kept = sample_runs(group, own.runs)
+    if len(kept) == len(own.runs):
+        return own
+    maps = own.maps[own.places(kept)]
+    said = say_sampled(len(kept), len(own.runs))
+    return GroupMaps(own.method, kept, maps, own.left_out, said)
+
+
 @dataclass(frozen=True)
 class _Stack:
     """Maps that were made in one way, as far as they have been read."""
@@ -112,19 +137,22 @@ def _way(run: Run, found: SaliencyMaps) -> str:
     return digest([found.settings, *images])
 
 
-def map_similarity(group: Group, own: GroupMaps, measure: str) -> MapSimilarity:
+def map_similarity(
+    group: Group, own: GroupMaps, measure: str, track: Track = untracked
+) -> MapSimilarity:
     """Similarity of every pair of runs, one image at a time, so that memory stays small.
 
     Args:
         group: The group of the runs.
         own: Its maps.
         measure: A name of :data:`PAIRWISE`.
+        track: Shows how many images are compared.
     """
     places = _paired_places(group, own)
     num_runs, num_images = own.maps.shape[:2]
     paired = {label: np.empty((num_images, len(at), len(at))) for label, at in places.items()}
     total, defined = np.zeros((num_runs, num_runs)), np.zeros((num_runs, num_runs))
-    for image in range(num_images):
+    for image in track(range(num_images), f"Comparing pairs of runs ({own.method}, {measure})"):
         one = own.maps[:, image : image + 1]
         similarity = PAIRWISE[measure](one, one)[0]
         total += np.nan_to_num(similarity)

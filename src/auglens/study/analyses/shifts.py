@@ -37,14 +37,15 @@ def floor_rows(group: Group, own: GroupMaps, similarity: MapSimilarity) -> Itera
         return
     baseline = own.of(group.baseline)
     # Of the floor runs' seeds one is a run of the condition; it belongs to both.
-    floors = [run for run in own.runs if run in group.floor_runs]
+    of_floors = {run.name for run in group.floor_runs}
+    floors = [run for run in own.runs if run.name in of_floors]
     pairs: dict[str, list[tuple[Run, Run]]] = {DUPLICATE: [], ORDER: [], INIT: [], ALL: []}
     for condition in group.conditions:
         if condition.augment == FLOOR:
             pairs[DUPLICATE] += paired_runs(own.of(condition), baseline)
     for first, second in combinations([*floors, *baseline.runs], 2):
         name = _what_differs(first, second)
-        if name and (name != ALL or (first not in floors and second not in floors)):
+        if name and (name != ALL or of_floors.isdisjoint((first.name, second.name))):
             pairs[name].append((first, second))
     for name, found in pairs.items():
         if found:

@@ -1,6 +1,7 @@
 """All analyses of all comparison groups as tables, one pass over the maps of each method."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -22,8 +23,10 @@ from auglens.study.analyses.map_similarity import (
     MapSimilarity,
     map_similarity,
     read_group_maps,
+    sample_maps,
 )
 from auglens.study.analyses.pairing import seeds_left_out
+from auglens.study.analyses.sampling import SAMPLED
 from auglens.study.analyses.shifts import floor_rows, shift_rows
 from auglens.study.analyses.strengths import (
     StrengthDesign,
@@ -45,6 +48,7 @@ from auglens.study.analyses.variation import (
 )
 from auglens.study.conditions import Group
 from auglens.study.methods import NULL_METHODS, ordered_methods
+from auglens.study.progress import Track, untracked
 
 __all__ = ["ANALYSES", "analysis_tables"]
 
@@ -62,6 +66,10 @@ LACKED_SEEDS = "Seeds that some training sets lack, left out of tests over all s
 OTHER_STRENGTHS = "Augmentations without the strengths of most, left out of analyses over strengths"
 OTHERWISE_MADE = "Maps made otherwise than most, left out of comparisons across seeds"
 UNDEFINED_MAPS = "Training sets without a defined map, left out of comparisons across seeds"
+SAMPLED_RUNS = (
+    "Runs whose maps are compared pair by pair (noise floors, shifts and their trends, PERMANOVA, "
+    "classifier, plane of runs): whole seeds, every training set in its share"
+)
 UNSHARED_SEEDS = "Augmentations with too few seeds of the others, left out of trends over strengths"
 
 Rows = Iterable[Mapping[str, object]]
@@ -73,6 +81,7 @@ def analysis_tables(
     maps: pd.DataFrame,
     tables: Tables,
     nulls: Mapping[str, Mapping[str, float]],
+    track: Track = untracked,
 ) -> dict[str, pd.DataFrame]:
     """Every table of :data:`ANALYSES`, with a column ``group``; those without rows are empty.
 
@@ -84,10 +93,11 @@ def analysis_tables(
         maps: The frame of the measured maps.
         tables: ``convergence``, ``affinity_diversity`` and ``equivariance`` of the same groups.
         nulls: What unrelated maps score, by group and measure.
+        track: Shows how far the longest analyses are.
     """
     found: dict[str, list[pd.DataFrame]] = {name: [] for name in ANALYSES}
     for group in groups:
-        for name, table in _group_tables(group, maps, tables, nulls[group.name]):
+        for name, table in _group_tables(group, maps, tables, nulls[group.name], track):
             if len(table):
                 found[name].append(table)
     return {
@@ -97,7 +107,7 @@ def analysis_tables(
 
 
 def _group_tables(
-    group: Group, maps: pd.DataFrame, tables: Tables, nulls: Mapping[str, float]
+    group: Group, maps: pd.DataFrame, tables: Tables, nulls: Mapping[str, float], track: Track
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     values = run_values(group, maps, tables["convergence"])
     yield "accuracy_intervals", interval_table(group)
@@ -117,9 +127,9 @@ def _group_tables(
         found = chain(
             [("levels", level_rows(group, maps, method, nulls))],
             [("untrained_contrasts", untrained_rows(group, maps, tables["untrained"], method))],
-            [("exploratory", exploratory_rows(group, maps, method))],
+            [("exploratory", exploratory_rows(group, maps, method, track))],
             [("equivariance_diagonal", [] if diagonal is None else [diagonal])],
-            _method_rows(group, method, values, tables["affinity_diversity"]),
+            _method_rows(group, method, values, tables["affinity_diversity"], track),
         )
         for name, content in found:
             placed = [{"group": group.name, "method": method, **row} for row in content]
@@ -137,17 +147,21 @@ def _methods(group: Group, maps: pd.DataFrame) -> list[str]:
 
 
 def _method_rows(
-    group: Group, method: str, values: Mapping[tuple[str, str], Any], affinity: pd.DataFrame
+    group: Group,
+    method: str,
+    values: Mapping[tuple[str, str], Any],
+    affinity: pd.DataFrame,
+    track: Track,
 ) -> Iterator[tuple[str, Rows]]:
     own = read_group_maps(group, method)
-    consensus = list(consensus_rows(group, own))
+    consensus = list(consensus_rows(group, own, track))
     yield "left_out", _left_out(OTHERWISE_MADE, own.left_out)
     yield "consensus", consensus
     design = strength_design(group)
+    own = sample_maps(group, own)
     cross: dict[str, MapSimilarity] = {}
     if len(own.runs) > 1:
-        cross = {measure: map_similarity(group, own, measure) for measure in PAIRWISE}
-        yield from _cross_seed_rows(group, own, cross)
+        yield from _cross_seed_rows(group, own, cross, track)
     yield "repeated_measures", repeated_rows(group, values, method)
     if design is not None:
         similarities = {measure: values[measure, method] for measure in ("cc", "kl")}
@@ -163,20 +177,31 @@ def _method_rows(
 
 
 def _cross_seed_rows(
-    group: Group, own: GroupMaps, cross: Mapping[str, MapSimilarity]
+    group: Group, own: GroupMaps, cross: dict[str, MapSimilarity], track: Track
 ) -> Iterator[tuple[str, Rows]]:
-    for measure, similarity in cross.items():
-        measured = {"measure": measure}
-        yield "floors", [{**measured, **row} for row in floor_rows(group, own, similarity)]
-        shifts = shift_rows(group, own, similarity, measure)
-        yield "shifts", [{**measured, **row} for row in shifts]
+    """What all pairs of runs tell; ``cross`` is filled with the means of each similarity."""
+    for measure in PAIRWISE:
+        similarity = map_similarity(group, own, measure, track)
+        for name, rows in (
+            ("floors", floor_rows(group, own, similarity)),
+            ("shifts", shift_rows(group, own, similarity, measure)),
+        ):
+            yield name, _stated(own, [{"measure": measure, **row} for row in rows])
+        # Every image of every pair takes as much memory as the maps.
+        cross[measure] = replace(similarity, paired={})
     for name, row in (
         ("permanova", permanova_row(group, own, cross["cc"])),
         ("classifier", classifier_row(group, own, cross["cc"])),
     ):
-        yield name, [] if row is None else [row]
+        yield name, [] if row is None else _stated(own, [row])
     yield "left_out", _left_out(UNDEFINED_MAPS, without_maps(group, own, cross["cc"]))
-    yield "scaling", scaling_rows(group, own, cross["cc"])
+    yield "scaling", _stated(own, scaling_rows(group, own, cross["cc"]))
+    yield "left_out", _left_out(SAMPLED_RUNS, [own.sampled] if own.sampled else [])
+
+
+def _stated(own: GroupMaps, rows: Rows) -> Rows:
+    """The same rows with the sample they rest on, where it is one."""
+    return [{**row, SAMPLED: own.sampled} for row in rows] if own.sampled else rows
 
 
 def _left_out(topic: str, names: Iterable[str]) -> list[dict[str, object]]:
@@ -192,6 +217,6 @@ def _design_rows(
     affinity: pd.DataFrame,
 ) -> Iterator[tuple[str, Rows]]:
     if cross:
-        yield "shift_trends", shift_trend_rows(design, group, own, cross["cc"])
+        yield "shift_trends", _stated(own, shift_trend_rows(design, group, own, cross["cc"]))
     row = incremental_row(design, values, own.method, affinity)
     yield "incremental", [] if row is None else [row]

@@ -1,12 +1,13 @@
 """How much of the maps' variation is the augmentation's, and how near they are to a consensus."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from auglens.metrics.similarity import cc
 from auglens.study.analyses.map_similarity import GroupMaps, MapSimilarity
@@ -14,6 +15,7 @@ from auglens.study.analyses.pairing import by_seed, rng_for
 from auglens.study.conditions import Condition, Group, seeds_of
 from auglens.study.load import Run
 from auglens.study.palette import BASELINE, FLOOR
+from auglens.study.progress import Track, untracked
 from auglens.study.statistics.classifier import classifier_two_sample
 from auglens.study.statistics.permanova import permanova_within
 from auglens.study.statistics.scaling import classical_scaling
@@ -112,13 +114,18 @@ def without_maps(group: Group, own: GroupMaps, similarity: MapSimilarity) -> lis
     return [one.label for one in group.usual if not _defined(one, own, similarity)]
 
 
-def consensus_rows(group: Group, own: GroupMaps) -> Iterator[Row]:
+def consensus_rows(group: Group, own: GroupMaps, track: Track = untracked) -> Iterator[Row]:
     """How like each run's maps are to the mean maps of all other augmentations.
 
     Every augmentation weighs the same in the mean, of P = map / sum; untouched copies, which are
     the baseline once more, are not in it. Other strengths of a run's own augmentation are left
     out as its own are. So are runs of a run's own seed, which have its first weights and images,
     where there are at least two seeds: all that is compared is of different seeds.
+
+    Args:
+        group: The group of the runs.
+        own: Its maps.
+        track: Shows how many images are compared.
 
     Yields:
         ``label``, ``run``, ``consensus`` (mean CC over the query images) and ``n_maps``; no run to
@@ -129,36 +136,82 @@ def consensus_rows(group: Group, own: GroupMaps) -> Iterator[Row]:
         arXiv:2109.00707.
     """
     conditions = [own.of(one) for one in group.conditions]
-    seeds = {seeds_of(run) for one in conditions for run in one.runs}
-    found: dict[str, Row] = {}
-    for seed in seeds:
-        means = _augment_means(conditions, own, seeds - {seed} or seeds)
-        found |= _seed_consensus(conditions, own, seed, means)
-    for condition in conditions:
-        for run in condition.runs:
-            if run.name in found:
-                yield {"label": condition.label, "run": run.name, **found[run.name]}
+    labelled = [(one, run) for one in conditions for run in one.runs]
+    seeds = sorted({seeds_of(run) for _, run in labelled})
+    # One image at a time: the means are as many as seeds times augmentations.
+    images = track(range(own.maps.shape[1]), f"Comparing with the consensus ({own.method})")
+    by_image = [_consensus_of_image(own, labelled, seeds, image) for image in images]
+    if not by_image:
+        return
+    compared = by_image[0][0]
+    values = torch.stack([value for _, value in by_image], dim=1)
+    for (condition, run), is_compared, own_values in zip(labelled, compared, values, strict=True):
+        if is_compared:
+            yield {"label": condition.label, "run": run.name, **_mean_of_defined(own_values)}
 
 
-def _seed_consensus(
-    conditions: Sequence[Condition],
+def _consensus_of_image(
     own: GroupMaps,
-    seed: tuple[int, ...],
-    means: Mapping[str, NDArray[np.float64]],
-) -> dict[str, Row]:
-    """By run of one seed, how near its maps are to the mean of the other augmentations' means."""
-    found: dict[str, Row] = {}
-    for condition in conditions:
-        runs = [run for run in condition.runs if seeds_of(run) == seed]
-        others = [mean for augment, mean in means.items() if augment != _kind(condition)]
-        if runs and others:
-            reference = np.mean(others, axis=0)
-            found |= {run.name: _near(own, run, reference) for run in runs}
-    return found
+    labelled: Sequence[tuple[Condition, Run]],
+    seeds: Sequence[tuple[int, ...]],
+    image: int,
+) -> tuple[NDArray[np.bool_], Tensor]:
+    """Which runs have other augmentations of other seeds, and the CC of each with their mean."""
+    maps = own.maps[own.places([run for _, run in labelled]), image]
+    seed_numbers = {seed: number for number, seed in enumerate(seeds)}
+    of_seed = [seed_numbers[seeds_of(run)] for _, run in labelled]
+    kinds = [_kind(condition) for condition, _ in labelled]
+    means = _means_without_seed(maps, [one for one, _ in labelled], of_seed, len(seeds))
+    references = np.zeros(maps.shape)
+    compared = np.zeros(len(labelled), np.bool_)
+    found: dict[tuple[int, str], NDArray[np.float64] | None] = {}
+    for place, key in enumerate(zip(of_seed, kinds, strict=True)):
+        if key not in found:
+            found[key] = _mean_of_others(means, *key)
+        reference = found[key]
+        if reference is not None:
+            references[place], compared[place] = reference, True
+    return compared, cc(torch.from_numpy(maps), torch.from_numpy(references))
 
 
-def _near(own: GroupMaps, run: Run, reference: NDArray[np.float64]) -> Row:
-    values = cc(torch.from_numpy(own.maps[own.places([run])[0]]), torch.from_numpy(reference))
+def _means_without_seed(
+    maps: NDArray[np.float32],
+    conditions: Sequence[Condition],
+    of_seed: Sequence[int],
+    num_seeds: int,
+) -> dict[str, tuple[NDArray[np.float64], NDArray[np.int64]]]:
+    """By augmentation the mean normalised map ``(S, H, W)`` of all seeds but each one.
+
+    And of how many runs it is; of a single seed it is the mean of that seed. Untouched copies,
+    which are the baseline once more, are in none.
+    """
+    normalised = _normalised(maps)
+    means = {}
+    shown = [place for place, one in enumerate(conditions) if one.augment != FLOOR]
+    for augment, alike in groupby(shown, key=lambda place: conditions[place].augment):
+        total = np.zeros((num_seeds, *maps.shape[1:]))
+        counts = np.zeros(num_seeds, np.int64)
+        for place in alike:
+            seed = of_seed[place]
+            others = (slice(seed), slice(seed + 1, None)) if num_seeds > 1 else (slice(1),)
+            for own in others:
+                total[own] += normalised[place]
+                counts[own] += 1
+        means[augment] = total / np.maximum(counts, 1)[:, None, None], counts
+    return means
+
+
+def _mean_of_others(
+    means: Mapping[str, tuple[NDArray[np.float64], NDArray[np.int64]]], seed: int, kind: str
+) -> NDArray[np.float64] | None:
+    """The mean over the augmentations but one; None where no other has a run of another seed."""
+    others = [
+        mean[seed] for augment, (mean, counts) in means.items() if augment != kind and counts[seed]
+    ]
+    return np.mean(others, axis=0) if others else None
+
+
+def _mean_of_defined(values: Tensor) -> Row:
     defined = values[values.isfinite()]
     mean = float(defined.mean()) if len(defined) else np.nan
     return {"consensus": mean, "n_maps": len(defined)}
@@ -168,24 +221,8 @@ def _kind(condition: Condition) -> str:
     return BASELINE if condition.augment == FLOOR else condition.augment
 
 
-def _augment_means(
-    conditions: Sequence[Condition], own: GroupMaps, seeds: Collection[tuple[int, ...]]
-) -> dict[str, NDArray[np.float64]]:
-    """Mean of the normalised maps of every augmentation over its runs of these seeds."""
-    means = {}
-    shown = [one for one in conditions if one.augment != FLOOR]
-    for augment, alike in groupby(shown, key=lambda one: one.augment):
-        runs = [run for one in alike for run in one.runs if seeds_of(run) in seeds]
-        if runs:
-            total = np.zeros(own.maps.shape[1:])
-            for place in own.places(runs):
-                total += _normalised(own.maps[place])
-            means[augment] = total / len(runs)
-    return means
-
-
 def _normalised(maps: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Each map divided by its sum of magnitudes; an undefined one adds nothing."""
+    """Each map ``(R, H, W)`` divided by its sum of magnitudes; an undefined one adds nothing."""
     values = np.nan_to_num(maps.astype(np.float64), posinf=0, neginf=0)
     sums = np.abs(values).sum(axis=(1, 2), keepdims=True)
     normalised: NDArray[np.float64] = np.zeros_like(values)

@@ -129,8 +129,10 @@ def seed_shift(similarities: Array, *, rng: np.random.Generator, num_resamples: 
     floor_a, floor_b, across = (_off_diagonal_mean(part) for part in (own, base, cross))
     delta = (floor_a + floor_b) / 2 - across
     p, num_exchanges = _exchange_test(_contrasts(pairs[None])[0], rng)
-    filled = np.where(np.isnan(given), pairs, given)
-    low, high = _interval(_contrasts(filled), rng, num_resamples)
+    # An image at a time: the contrasts of all take a quarter of the similarities' memory.
+    filled = (np.where(np.isnan(one), pairs, one)[None] for one in given)
+    contrasts = np.concatenate([_contrasts(one) for one in filled])
+    low, high = _interval(contrasts, rng, num_resamples)
     rho_star = _noise_corrected(across, floor_a, floor_b)
     return Shift(
         n, num_images, delta, low, high, p, num_exchanges, rho_star, floor_a, floor_b, across

@@ -49,7 +49,7 @@ class MapBrowser {
     };
     place("image", images.map((one) => String(one.id)));
     place("method", methods.map((one) => one.name));
-    place("seed", seeds);
+    place("seed", seeds.slice(0, this.data.numSingleSeeds));
     if (Object.hasOwn(VIEWS, said.view)) this.state.view = said.view;
     if (said.conditions !== undefined) {
       const named = said.conditions.split(".");
@@ -97,7 +97,8 @@ class MapBrowser {
     options("method", methods.map((one) => one.name));
     this.control("seed").append(element("option", { value: MEAN, textContent: this.meanName() }));
     const single = methods.some((one) => one.singles.length);
-    if (single) options("seed", seeds.map((seed) => `seed ${seed}`));
+    const kept = seeds.slice(0, this.data.numSingleSeeds);
+    if (single) options("seed", kept.map((seed) => `seed ${seed}`));
     this.part("conditions").append(...conditions.map((one, value) => {
       const box = element("input", { type: "checkbox", value });
       const key = element("span", { className: "key" });

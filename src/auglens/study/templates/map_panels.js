@@ -66,7 +66,7 @@ class Panels {
     const { means, singles } = this.data.methods[method];
     const single = seed !== MEAN;
     const content = await unpack((single ? singles : means)[image]);
-    const rows = single ? this.data.runs.length : this.data.conditions.length;
+    const rows = single ? this.data.singleRuns.length : this.data.conditions.length;
     const [area, columns] = [this.width * this.height, this.data.measures.length + !single];
     const numbers = new Float32Array(content.slice(rows * area).buffer);
     const show = (condition) => {
@@ -79,7 +79,8 @@ class Panels {
   }
 
   runOf(condition, seed) {
-    return this.data.runs.findIndex((run) => run.condition === condition && run.seed === seed);
+    const { runs, singleRuns } = this.data;
+    return singleRuns.findIndex((run) => runs[run].condition === condition && runs[run].seed === seed);
   }
 
   obstacle({ levels }) {

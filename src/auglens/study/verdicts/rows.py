@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from auglens.study.analyses.sampling import sampled
 from auglens.study.evidence import Evidence
 from auglens.study.verdicts.verdict import Outcome
 
@@ -46,7 +47,7 @@ def tell(
     times: float = 1,
     beside: Iterable[str] = (),
 ) -> Outcome:
-    """An outcome whose estimate and interval are columns of a row.
+    """An outcome whose estimate and interval are columns of a row, with the sample they rest on.
 
     Args:
         row: A row of an analysis table.
@@ -62,11 +63,12 @@ def tell(
         beside: Further sentences; empty ones are left out.
     """
     low, high = (times * row.get(end, math.nan) for end in ends)
+    said = sampled(row)
     return Outcome(
         word=word,
-        sentence=sentence,
+        sentence=f"{sentence} This rests on {said}." if said else sentence,
         test=test,
-        n=n,
+        n=f"{n} ({said})" if said else n,
         estimate=times * row[estimate],
         low=low,
         high=high,
