@@ -68,7 +68,7 @@ def keep_findings(sweep: Path, out: Path) -> Findings:
     """What the report of a sweep gets."""
     kept: list[Findings] = []
 
-    def keep(findings: Findings, folder: Path) -> Path:
+    def keep(findings: Findings, folder: Path, *_: object) -> Path:
         kept.append(findings)
         return folder
 

@@ -35,7 +35,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tables_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures take nearly all of a report's time; here tables and words are enough."""
 
-    def write(findings: Any, folder: Path) -> Path:  # noqa: ANN401
+    def write(findings: Any, folder: Path, *_: object) -> Path:  # noqa: ANN401
         results = render_results(findings, [], commands=[], file_name=lambda *_: "")
         (folder / "results.md").parent.mkdir(parents=True, exist_ok=True)
         (folder / "results.md").write_text(results, encoding="utf-8")
