@@ -113,11 +113,11 @@ def test_the_tables_are_those_of_a_serial_sweep(
     assert f"6 jobs in {folder}" in done.out
     assert "  6/6\n" in done.out
     assert "UserWarning" not in done.err
-    mirrored = [
-        [one.name.split("-")[3] for one in sorted(path.glob("wandb/offline-run-*"))[:1]]
-        for path in (*run_folders(folder), folder)
-    ]
-    assert all(len(one) == 1 for one in mirrored)
+    for path in (*run_folders(folder), folder):
+        mirrors = list(path.glob("wandb/offline-run-*/run-*.wandb"))
+        assert mirrors
+        # The group, as its length and its letters.
+        assert all(b"\x08day/time" in mirror.read_bytes() for mirror in mirrors)
     assert not workers_of(folder)
 
 
