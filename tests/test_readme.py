@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 from auglens.config_rules import check_processes
 from auglens.explain import main as explain_main
@@ -23,10 +25,11 @@ COMMANDS = [
     for language, block in BLOCKS
     if language == "bash"
     for line in block.splitlines()
-    if line.strip()
+    if line.strip() and not line.startswith("#")
 ]
 TRAINING = [command for command in COMMANDS if command.startswith("python train.py")]
-SWEEPS = [command for command in TRAINING if " -m " in command]
+LAUNCHED = [command for command in TRAINING if "hydra/launcher=" in command]
+SWEEPS = [command for command in TRAINING if " -m " in command and command not in LAUNCHED]
 
 
 def test_every_command_is_of_a_kind_that_is_tested() -> None:
@@ -175,6 +178,24 @@ def test_what_the_reader_adds(cli: Cli, tmp_path: Path, monkeypatch: pytest.Monk
     assert (record.augment, record.config["model"]["name"]) == ("rotate", "mlp")
     assert record.config["dataset"]["name"] == "digits"
     assert (tmp_path / "run" / "saliency" / "squared_gradient.npz").exists()
+
+
+# https://github.com/facebookresearch/hydra/issues/1471
+@pytest.mark.filterwarnings("ignore:\\n'hydra/launcher/.* is validated against:UserWarning")
+@pytest.mark.parametrize("command", LAUNCHED)
+def test_launchers_take_what_the_readme_sets(command: str) -> None:
+    """They are run in tests/test_launchers.py, which needs their packages and minutes."""
+    words = [word for word in shlex.split(command) if word.startswith("hydra")]
+    with initialize_config_dir(str(REPOSITORY / "conf"), version_base="1.3"):
+        config = compose("train", overrides=words, return_hydra_config=True)
+    (name,) = (word.split("=")[1] for word in words if word.startswith("hydra/launcher="))
+    assert config.hydra.runtime.choices["hydra/launcher"] == name
+    for word in words:
+        key, _, value = word.partition("=")
+        if key.startswith("hydra.launcher."):
+            assert str(OmegaConf.select(config, key)) == value
+    shipped = REPOSITORY / "conf" / "hydra" / "launcher" / f"{name}.yaml"
+    assert f"_target_: {config.hydra.launcher._target_}\n" in shipped.read_text()
 
 
 def test_one_large_training(data_dir: Path) -> None:
