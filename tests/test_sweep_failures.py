@@ -119,7 +119,7 @@ def test_a_report_that_fails_is_one_line_and_a_file(
         assert cli(*arguments) == 1
     (line,) = capfd.readouterr().err.splitlines()
     trace = folder / "report-error.txt"
-    assert line.startswith(f"No report: KeyError: '1 4'; see {trace}. Finished runs are kept.")
+    assert line.startswith(f"No report: KeyError: '1 5'; see {trace}. Finished runs are kept.")
     assert "in mistaken" in trace.read_text()
     assert cli(*arguments) == 0
     assert not trace.exists()

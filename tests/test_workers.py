@@ -68,6 +68,7 @@ class TestFolders:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("auglens.workers.find_spec", lambda _: True)
+        monkeypatch.delenv("AUGLENS_DATA_DIR", raising=False)
         monkeypatch.chdir(tmp_path)
         config = config_of("hydra.job.chdir=false", "hydra.launcher._target_=a.b.Absent")
         prepare(config, tmp_path / "sweep")
