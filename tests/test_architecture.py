@@ -27,7 +27,6 @@ COMPOSITION = {
     "module",
     "progress",
     "provenance",
-    "rank_process",
     "ranks",
     "run_figures",
     "secrecy",

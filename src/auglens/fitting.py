@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from auglens.components import Components, build_components, build_network, buil
 from auglens.datamodule import ImageDataModule, Share
 from auglens.explainer import checkpoint_name
 from auglens.module import ClassifierModule
-from auglens.ranks import Place, ddp_strategy, leave_group
+from auglens.ranks import KeepSigterm, Place, ddp_strategy, leave_group
 from auglens.seeding import Role, role_generator, seeded_globals
 
 __all__ = [
@@ -34,24 +34,28 @@ __all__ = [
 NVML_CHECK = "PYTORCH_NVML_BASED_CUDA_CHECK"
 
 
-def train_along(place: Place, say_ready: Callable[[], object]) -> None:
+def train_along(
+    place: Place, config: Mapping[str, Any], folder: Path, checkpoint: Path | None
+) -> None:
     """Train as a further process of :func:`auglens.training.train`; write, test, explain nothing.
 
     Args:
-        place: What the first process said.
-        say_ready: Called when nothing is left to do but to train.
+        place: Of this process in the training.
+        config: The resolved config of the run.
+        folder: The run folder.
+        checkpoint: What the training goes on from, if anything.
     """
-    run = build_components(place.config)
+    run = build_components(config)
     share = Share(rank=place.rank, world_size=place.world_size)
     with conditions(run):
         module, data = make_module(run), make_data(run, share)
-        keepers = make_keepers(run, place.folder)
+        keepers = make_keepers(run, folder)
         strategy = strategy_setting(run, share, place.port)
-        trainer = make_trainer(run, place.folder, [*keepers], [], strategy)
-        say_ready()
+        trainer = make_trainer(run, folder, [*keepers, KeepSigterm()], [], strategy)
+        place.say_ready()
         # Its own random numbers for what draws while it trains, such as dropout.
         with seeded_globals(run.config["seeds"]["init"], place.rank):
-            fit(trainer, module, data, place.checkpoint)
+            fit(trainer, module, data, checkpoint)
         leave_group()
 
 

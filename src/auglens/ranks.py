@@ -1,19 +1,15 @@
 """The further processes of one training on several devices: starts, watches and ends them."""
 
-import json
 import logging
 import os
 import signal
 import socket
-import subprocess
-import sys
-import tempfile
 import threading
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -21,9 +17,11 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.strategies import DDPStrategy
 from torch import distributed
+from torch.multiprocessing.spawn import ProcessException, ProcessExitedException, spawn
+
+from auglens.startup import end_process
 
 __all__ = [
-    "READY",
     "FurtherRanks",
     "KeepSigterm",
     "Place",
@@ -33,18 +31,17 @@ __all__ = [
     "of_all_ranks",
 ]
 
-MODULE = "auglens.rank_process"
-READY = b"ready\n"
 # The number of processes as torchrun and srun say it.
 STARTED_BY_OTHERS = ("WORLD_SIZE", "SLURM_STEP_NUM_TASKS")
 # How long a process waits for the others before it gives a training up.
 GROUP_TIMEOUT = timedelta(minutes=10)
-POLL_S = 0.5
 # From the loss of a process until the first has noticed by itself, or never will.
 GRACE_S = 5.0
 # From what this process notices of a loss until the system says that the other has ended.
 NOTICE_S = 2.0
 END_S = 60.0
+# What the others are given to end by themselves when one is lost.
+SHUTDOWN_S = 0.5
 Value = TypeVar("Value")
 
 log = logging.getLogger(__name__)
@@ -56,37 +53,19 @@ class RankLostError(RuntimeError):
 
 @dataclass(frozen=True)
 class Place:
-    """What a further process is told.
+    """A further process's place in a training.
 
     Attributes:
-        config: The resolved config of the run.
-        folder: The run folder, in which it writes nothing.
-        checkpoint: What the training goes on from, if anything.
         rank: Its own number, from 1.
         world_size: Number of all processes.
         port: Where, on this machine, they meet.
-        search_path: Where Python finds the classes that the config names.
+        say_ready: Called by the process when nothing is left to do but to train.
     """
 
-    config: Mapping[str, Any]
-    folder: Path
-    checkpoint: Path | None
     rank: int
     world_size: int
     port: int
-    search_path: list[str] = field(default_factory=lambda: list(sys.path))
-
-    def to_json(self) -> str:
-        """All of it as text; a config holds plain values only."""
-        checkpoint = None if self.checkpoint is None else str(self.checkpoint)
-        return json.dumps({**vars(self), "folder": str(self.folder), "checkpoint": checkpoint})
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """The same again."""
-        told = json.loads(text)
-        checkpoint = None if told["checkpoint"] is None else Path(told["checkpoint"])
-        return cls(**{**told, "folder": Path(told["folder"]), "checkpoint": checkpoint})
+    say_ready: Callable[[], object]
 
 
 class _OneMachine(LightningEnvironment):
@@ -165,9 +144,8 @@ class FurtherRanks:
     """Processes of a training beside this one, from entering the block to its end.
 
     Args:
-        config: The resolved config of the run.
-        folder: The run folder.
-        checkpoint: What the training goes on from, if anything.
+        target: What each of them does: called there with its :class:`Place` and ``args``.
+        args: Further arguments of ``target``; both must pickle.
         world_size: Number of processes with this one; 1 starts none.
         give_up: Called in another thread with the reason if a process was lost and this one waits
             for it where no exception can reach it. Must end this process.
@@ -181,9 +159,8 @@ class FurtherRanks:
 
     def __init__(
         self,
-        config: Mapping[str, Any],
-        folder: Path,
-        checkpoint: Path | None,
+        target: Callable[..., object],
+        args: tuple[Any, ...],
         *,
         world_size: int,
         give_up: Callable[[BaseException], object],
@@ -191,18 +168,26 @@ class FurtherRanks:
         if world_size > 1:
             _refuse_ranks_of_others()
         self.port = _free_port() if world_size > 1 else 0
-        self.give_up = give_up
-        self._processes = [
-            _RankProcess(Place(config, folder, checkpoint, rank, world_size, self.port))
-            for rank in range(1, world_size)
-        ]
-        self._over = threading.Event()
+        self._started = (target, args)
+        self._world_size = world_size
+        self._give_up = give_up
+        self._all_ended, self._over = threading.Event(), threading.Event()
+        self._loss: RankLostError | None = None
         self._failure: BaseException | None = None
 
     def __enter__(self) -> Self:
-        for process in self._processes:
-            process.start()
-        if self._processes:
+        if self._world_size > 1:
+            self._words, words = get_context("spawn").Pipe(duplex=False)
+            told = (*self._started, self._world_size, self.port, words)
+            # Inherited: Ctrl-C in the terminal is for this process.
+            heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+            try:
+                self._processes = spawn(  # type: ignore[no-untyped-call]
+                    _take_part, told, nprocs=self._world_size - 1, join=False
+                )
+            finally:
+                signal.signal(signal.SIGINT, heard)
+                words.close()
             threading.Thread(target=self._watch, daemon=True).start()
         return self
 
@@ -212,9 +197,12 @@ class FurtherRanks:
         Raises:
             RankLostError: If one ended instead.
         """
-        for process in self._processes:
-            if not process.gets_ready():
-                raise process.loss()
+        for _ in range(1, self._world_size):
+            try:
+                self._words.recv()
+            except EOFError:
+                self._all_ended.wait()
+                raise self._loss or RankLostError("no process is left beside this one") from None
 
     def __exit__(
         self,
@@ -228,101 +216,71 @@ class FurtherRanks:
             RankLostError: If the error is only what this process noticed of the loss of another.
         """
         del kind, trace
-        loss = self._loss_behind(error)
-        self._failure = loss or error
+        if self._world_size == 1:
+            return
         if error is None:
             self._over.set()
             leave_group()
-        for process in self._processes:
-            process.end(END_S if error is None else 0)
+            self._all_ended.wait(END_S)
+        elif isinstance(error, RuntimeError):
+            # This process may notice a loss a moment before the system says so.
+            self._all_ended.wait(NOTICE_S)
+        loss = None if error is None else self._loss
+        self._failure = loss or error
+        for process in self._processes.processes:
+            process.kill()
+        self._all_ended.wait()
         leave_group()
         self._over.set()
-        if loss is not None:
+        self._words.close()
+        if loss is not None and loss is not error:
             raise loss from error
 
-    def _loss_behind(self, error: BaseException | None) -> RankLostError | None:
-        """The loss of a process, which others may notice a moment before the system says so."""
-        if not isinstance(error, RuntimeError) or isinstance(error, RankLostError):
-            return None
-        deadline = time.monotonic() + NOTICE_S
-        while time.monotonic() < deadline:
-            if lost := self._lost():
-                return lost.loss()
-            time.sleep(0.02)
-        return None
-
-    def _lost(self) -> "_RankProcess | None":
-        return next((process for process in self._processes if process.has_ended()), None)
-
     def _watch(self) -> None:
-        while not self._over.wait(POLL_S):
-            lost = self._lost()
-            if lost is None:
-                continue
-            if not self._over.wait(GRACE_S):
-                reason = self._failure or lost.loss()
-                for process in self._processes:
-                    process.end(0)
-                self.give_up(reason)
-            return
-
-
-class _RankProcess:
-    """One further process; silent, and out of reach of the terminal's Ctrl-C.
-
-    Args:
-        place: What it is told.
-    """
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-
-    def start(self) -> None:
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - read when the process ended
-        with tempfile.TemporaryFile("w+", encoding="utf-8") as told:
-            told.write(self.place.to_json())
-            told.seek(0)
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", MODULE, str(os.getpid())],
-                stdin=told,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                start_new_session=True,
-            )
-
-    def gets_ready(self) -> bool:
-        """Wait for its word; False if it ended without."""
-        assert self._process.stdout is not None
-        return any(line == READY for line in self._process.stdout)
-
-    def has_ended(self) -> bool:
-        return self._process.poll() is not None
-
-    def end(self, seconds: float) -> None:
-        """Let it end by itself for some seconds, then kill it."""
         try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        finally:
-            self._errors.close()
-            assert self._process.stdout is not None
-            self._process.stdout.close()
+            while not self._processes.join(grace_period=SHUTDOWN_S):
+                pass
+        except ProcessException as error:
+            log.info("A process of this training was lost: %s", error)
+            self._loss = RankLostError(
+                f"process {error.error_index + 2} of {self._world_size} of this training "
+                f"{_how_it_ended(error)}"
+            )
+        self._all_ended.set()
+        if self._loss and not self._over.wait(GRACE_S):
+            self._give_up(self._failure or self._loss)
 
-    def loss(self) -> RankLostError:
-        """How it ended, in one line, before :meth:`end`; what it said goes to the log."""
-        code, said = self._process.wait(END_S), self._said()
-        log.info("Rank %d ended with code %d:\n%s", self.place.rank, code, said)
-        words = said.strip().splitlines() or [f"exit code {code}"]
-        how = f"was killed ({signal.Signals(-code).name})" if code < 0 else f"failed: {words[-1]}"
-        return RankLostError(
-            f"process {self.place.rank + 1} of {self.place.world_size} of this training {how}"
-        )
 
-    def _said(self) -> str:
-        self._errors.seek(0)
-        return self._errors.read().decode(errors="replace")
+def _take_part(
+    index: int,
+    target: Callable[..., object],
+    args: tuple[Any, ...],
+    world_size: int,
+    port: int,
+    words: Connection,
+) -> None:
+    """What a further process does; silent, since the first one speaks for all."""
+    threading.Thread(target=_end_with_first, daemon=True).start()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
+    target(Place(index + 1, world_size, port, lambda: words.send(None)), *args)
+    end_process(0)
+
+
+def _end_with_first() -> None:
+    """Never be left behind: the first process may be killed."""
+    if first := parent_process():
+        first.join()
+        os._exit(0)
+
+
+def _how_it_ended(error: ProcessException) -> str:
+    if not isinstance(error, ProcessExitedException):
+        return f"failed: {error.msg.strip().splitlines()[-1]}"
+    if error.signal_name:
+        return f"was killed ({error.signal_name})"
+    return f"ended with exit code {error.exit_code}"
 
 
 def _refuse_ranks_of_others() -> None:

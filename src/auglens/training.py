@@ -29,6 +29,7 @@ from auglens.fitting import (
     make_module,
     make_trainer,
     strategy_setting,
+    train_along,
 )
 from auglens.metrics.accuracy import accuracy, balanced_accuracy
 from auglens.module import ClassifierModule
@@ -94,9 +95,8 @@ def train(
         history, checkpoints = make_keepers(run, folder)
         maps = SaliencyMaps(run.explainer, folder, figures=run.config["figures"], console=console)
         world_size = run.inputs["trainer"]["world_size"]
-        with FurtherRanks(
-            run.config, folder, point, world_size=world_size, give_up=give_up
-        ) as ranks:
+        told = (dict(run.config), folder, point)
+        with FurtherRanks(train_along, told, world_size=world_size, give_up=give_up) as ranks:
             run.explainer.rehearse(module.net)
             share = Share(rank=0, world_size=world_size)
             with clock.phase("augment"):
