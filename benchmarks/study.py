@@ -10,16 +10,8 @@ from numpy.typing import NDArray
 
 from auglens.records.arrays import write_arrays
 from auglens.records.files import write_text
-from auglens.records.run import (
-    Probe,
-    RunRecord,
-    RunState,
-    method_hash,
-    write_map,
-    write_probe,
-    write_record,
-    write_status,
-)
+from auglens.records.maps import Probe, method_hash, write_map, write_probe
+from auglens.records.run import RunRecord, RunState, write_record, write_status
 from benchmarks.measuring import Growth, Point
 from benchmarks.place import Place
 from benchmarks.process import run_python

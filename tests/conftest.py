@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from auglens.sweep import SweepFolder, run_to_the_end
+from auglens.sweep import run_to_the_end
+from auglens.sweep_folder import SweepFolder
 
 REPOSITORY = Path(__file__).parents[1]
 # Everything small, so that one run takes a second.

@@ -16,6 +16,7 @@ COMPOSITION = {
     "checkpoints",
     "components",
     "config_rules",
+    "config_values",
     "datamodule",
     "explain",
     "explainer",
@@ -35,6 +36,7 @@ COMPOSITION = {
     "stage",
     "startup",
     "sweep",
+    "sweep_folder",
     "tracking",
     "training",
     "trust",
@@ -51,13 +53,14 @@ STUDY_MAY_USE = (
 )
 ONE_HOME = {
     "captum": "saliency",
-    "hydra": ("components", "job", "settings", "sweep"),
+    "hydra": ("components", "job", "settings", "sweep", "sweep_folder"),
     "omegaconf": (
         "explain",
         "job",
         "settings",
         "study/__main__",
         "sweep",
+        "sweep_folder",
         "workers",
     ),
     "wandb": ("tracking", "wandb_service"),

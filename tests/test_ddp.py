@@ -20,12 +20,10 @@ from torch import Tensor, distributed, nn
 from auglens import ranks
 from auglens.components import build_network
 from auglens.config_rules import check_processes
-from auglens.datamodule import WHOLE, EvalBatches, Share, TrainBatches
 from auglens.explainer import load_weights, predict
-from auglens.fitting import make_data
 from auglens.module import ClassifierModule
-from auglens.records.run import read_map, read_record, read_status
-from auglens.seeding import Role, role_generator
+from auglens.records.maps import read_map
+from auglens.records.run import read_record, read_status
 from tests.built_runs import composed, prepared, refusal_of
 from tests.conftest import REPOSITORY, SMALL, Cli
 from tests.test_resume import STEPS, WithDropout, cut, net, result
@@ -39,78 +37,14 @@ RUN = (*(word for word in SMALL if "num_val" not in word), *UNEVEN, "augment=cro
 LONGEST_S = 120
 
 
-def walk(share: Share, *, size: int, batch_size: int) -> TrainBatches:
-    return TrainBatches(
-        lambda positions: (positions, positions),
-        size=size,
-        batch_size=batch_size,
-        steps=5,
-        generator=torch.Generator().manual_seed(3),
-        share=share,
-    )
-
-
-class TestShares:
-    @pytest.mark.parametrize("world_size", [2, 3])
-    @pytest.mark.parametrize("size", [30, 17, 4])
-    def test_together_they_are_the_batch_of_one_process(self, world_size: int, size: int) -> None:
-        whole = walk(WHOLE, size=size, batch_size=6)
-        shares = [
-            walk(Share(rank, world_size), size=size, batch_size=6) for rank in range(world_size)
-        ]
-        for _ in range(3):
-            for wanted, *parts in zip(whole, *shares, strict=True):
-                assert [len(part) for part, _ in parts] == [6 // world_size] * world_size
-                together = torch.cat([part for part, _ in parts])
-                assert together.sort().values.equal(wanted[0].sort().values)
-        assert {one.samples_shown for one in (whole, *shares)} == {90}
-
-    @pytest.mark.parametrize("count", [3, 10, 11, 101, 250])
-    @pytest.mark.parametrize("batch_size", [1, 2, 7, 200])
-    @pytest.mark.parametrize("world_size", [2, 3])
-    def test_validation_shows_every_image_once_in_equally_many_batches(
-        self, count: int, batch_size: int, world_size: int
-    ) -> None:
-        labels = torch.arange(count)
-        shares = [
-            list(EvalBatches(labels, labels, batch_size=batch_size, share=Share(rank, world_size)))
-            for rank in range(world_size)
-        ]
-        assert len({len(share) for share in shares}) == 1
-        batches = [batch for share in shares for batch, _ in share]
-        assert torch.cat(batches).sort().values.equal(labels)
-        # A batch of none could stop a network; one more than asked for stops nothing.
-        assert all(1 <= len(batch) <= batch_size + 1 for batch in batches)
-
-    def test_fewer_images_than_processes_cannot_be_shared(self) -> None:
-        one = torch.zeros(1)
-        with pytest.raises(ValueError, match="1 images cannot be shared by 2 processes"):
-            EvalBatches(one, one, batch_size=1, share=Share(0, 2))
-
-    def test_static_copies_are_the_same_and_fresh_ones_each_process_draws_itself(
-        self, data_dir: Path
-    ) -> None:
-        static = prepared(["augment=crop"], data_dir)
-        first, second = (make_data(static, Share(rank, 2)).training_set for rank in (0, 1))
-        assert first.images.equal(second.images)
-        online = prepared(["augment=crop", "data.mode=online"], data_dir)
-        whole = make_data(online, WHOLE)
-        halves = [make_data(online, Share(rank, 2)) for rank in (0, 1)]
-        for one, *parts in zip(
-            *(data.train_dataloader() for data in (whole, *halves)), strict=True
-        ):
-            labels = torch.cat([labels for _, labels in parts])
-            assert labels.sort().values.equal(one[1].sort().values)
-        draws = {data.augment_generator.initial_seed() for data in (whole, *halves)}
-        assert len(draws) == 3
-        seed = online.config["seeds"]["augment"]
-        assert role_generator(seed, Role.AUGMENT, 1).initial_seed() in draws
-
-
 class TestRefusals:
-    def test_a_multirun(self, cli: Cli, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    @pytest.mark.parametrize("launcher", ["basic", "joblib"])
+    def test_a_multirun(
+        self, cli: Cli, tmp_path: Path, capsys: pytest.CaptureFixture[str], launcher: str
+    ) -> None:
         folder = tmp_path / "day" / "time"
-        assert cli("-m", "augment=crop,none", *SMALL, *TWO, f"hydra.sweep.dir={folder}") == 1
+        words = ("-m", "augment=crop,none", f"hydra/launcher={launcher}", *SMALL, *TWO)
+        assert cli(*words, f"hydra.sweep.dir={folder}") == 1
         (line,) = capsys.readouterr().err.splitlines()
         assert line.startswith(
             "trainer.devices=2 trains on several devices, which a job of a multi"

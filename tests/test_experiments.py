@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from auglens.records.identity import digest, identity_inputs
 from auglens.study.analyses.shifts import ALL, INIT, ORDER
-from auglens.sweep import SweepFolder
+from auglens.sweep_folder import SweepFolder
 from tests.conftest import REPOSITORY, SMALL, Cli
 
 

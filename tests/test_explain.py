@@ -12,8 +12,9 @@ import torch
 
 from auglens.explain import main
 from auglens.records.identity import digest
+from auglens.records.maps import read_map
 from auglens.records.measures import measure_path, read_measure
-from auglens.records.run import RunState, read_map, run_folders, write_status
+from auglens.records.run import RunState, run_folders, write_status
 from auglens.study.__main__ import main as study_main
 from tests.conftest import REPOSITORY, SMALL, Cli, Sweep
 from tests.sweeps import QUIET

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from auglens.records.run import read_map, read_record, read_status, run_folders
+from auglens.records.maps import read_map
+from auglens.records.run import read_record, read_status, run_folders
 from tests.conftest import SMALL, Cli
 
 SWEEP = ("-m", "augment=none,crop,blur", "logger=none", "figures=false", *SMALL)

@@ -13,7 +13,8 @@ import pandas as pd
 import psutil
 import pytest
 
-from auglens.records.run import read_map, read_record, read_status, run_folders
+from auglens.records.maps import read_map
+from auglens.records.run import read_record, read_status, run_folders
 from tests.conftest import REPOSITORY, SMALL
 from tests.ray_cluster import two_nodes
 from tests.sweeps import QUIET, runs_csv, small_but, states

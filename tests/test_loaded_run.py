@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from auglens.explain import load_run
-from auglens.records.run import RecordError, read_probe, run_folders
+from auglens.records.maps import read_probe
+from auglens.records.run import RecordError, run_folders
 from auglens.saliency.attribution import saliency_maps
 from auglens.saliency.gradients import Gradient
 from auglens.seeding import Role, role_generator

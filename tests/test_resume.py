@@ -14,15 +14,8 @@ from auglens.callbacks import SaliencyMaps
 from auglens.checkpoints import Checkpoints, WholeFiles, resume_point
 from auglens.explainer import checkpoint_name, load_weights
 from auglens.module import ClassifierModule
-from auglens.records.run import (
-    RecordError,
-    RunState,
-    read_map,
-    read_probe,
-    read_record,
-    read_status,
-    write_status,
-)
+from auglens.records.maps import read_map, read_probe
+from auglens.records.run import RecordError, RunState, read_record, read_status, write_status
 from tests.conftest import SMALL, Cli
 
 QUIET = ("logger=none", "figures=false", "augment=crop")

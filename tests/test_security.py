@@ -20,8 +20,9 @@ import auglens
 from auglens.explainer import load_weights
 from auglens.records.files import check_no_link
 from auglens.records.identity import digest
+from auglens.records.maps import read_map, read_probe
 from auglens.records.names import visible, visible_name
-from auglens.records.run import RecordError, RunState, read_map, read_probe, write_status
+from auglens.records.run import RecordError, RunState, write_status
 from auglens.study import Study, build_study, load_sweep
 from auglens.study.console import print_study
 from auglens.study.load import StudyError, load_sweeps

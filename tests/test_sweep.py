@@ -16,7 +16,8 @@ from auglens.explainer import load_weights
 from auglens.models.cnn2 import Cnn2
 from auglens.models.normalized import NormalizedNetwork
 from auglens.records.arrays import read_arrays
-from auglens.records.run import read_map, read_probe, read_record, run_folders
+from auglens.records.maps import read_map, read_probe
+from auglens.records.run import read_record, run_folders
 from tests.conftest import REPOSITORY, SMALL, Cli, Sweep
 from tests.sweeps import QUIET, runs_csv, states
 

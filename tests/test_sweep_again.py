@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from auglens.records.run import read_map
+from auglens.records.maps import read_map
 from tests.conftest import SMALL, Cli, Sweep
 from tests.sweeps import QUIET, runs_csv, small_but, stamps, states
 

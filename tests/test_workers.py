@@ -15,7 +15,8 @@ from auglens.records.jobs import latest_notes, note_job
 from auglens.records.locks import hold_folder
 from auglens.records.run import RunState, read_status
 from auglens.settings import CONFIG_FOLDER
-from auglens.sweep import SweepFolder, run_to_the_end
+from auglens.sweep import run_to_the_end
+from auglens.sweep_folder import SweepFolder
 from auglens.workers import LOST, Workers, is_dealt_with, prepare, quoted
 
 NAMES = ("0-none", "1-crop", "2-blur")

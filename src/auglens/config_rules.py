@@ -3,10 +3,23 @@
 import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+
+from auglens.config_values import (
+    COUNT,
+    FLAG,
+    TEXT,
+    WORD,
+    Rule,
+    is_number,
+    list_of,
+    number,
+    one_of,
+    positive,
+    whole,
+)
 
 __all__ = [
     "DDP",
@@ -25,64 +38,6 @@ LONGEST_VALUE = 80
 HYDRA_WORDS = frozenset({"_target_", "_partial_", "_convert_", "_recursive_", "_args_"})
 
 
-@dataclass(frozen=True)
-class Rule:
-    """One setting's rule.
-
-    Attributes:
-        allowed: What it may be, in words.
-        holds: Whether a value keeps it.
-    """
-
-    allowed: str
-    holds: Callable[[Any], bool]
-
-    def or_null(self) -> "Rule":
-        """The same, or no value."""
-        return Rule(f"{self.allowed}, or null", lambda value: value is None or self.holds(value))
-
-
-def _whole(least: int, most: int) -> Rule:
-    def holds(value: object) -> bool:
-        return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
-
-    return Rule(f"a whole number from {least} to {most}", holds)
-
-
-def _number(least: float, most: float) -> Rule:
-    return Rule(
-        f"a number from {least:g} to {most:g}",
-        lambda value: _is_number(value) and least <= value <= most,
-    )
-
-
-def _positive(most: float) -> Rule:
-    return Rule(
-        f"a number above 0, up to {most:g}", lambda value: _is_number(value) and 0 < value <= most
-    )
-
-
-def _one_of(*words: object) -> Rule:
-    def holds(value: object) -> bool:
-        # True == 1, which is another value.
-        return any(type(value) is type(word) and value == word for word in words)
-
-    listed = ", ".join(str(word).lower() if isinstance(word, bool) else str(word) for word in words)
-    return Rule(f"one of {listed}", holds)
-
-
-def _list_of(rule: Rule, words: str, *, least: int = 0, most: int = 10_000) -> Rule:
-    def holds(value: object) -> bool:
-        listed = isinstance(value, list) and least <= len(value) <= most
-        return listed and all(map(rule.holds, value))  # type: ignore[call-overload]
-
-    return Rule(words, holds)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
 def _is_name(value: object) -> bool:
     """Run folders are named after it."""
     return (
@@ -94,23 +49,19 @@ def _is_name(value: object) -> bool:
 
 
 def _is_devices(value: object) -> bool:
-    index = _whole(0, 1023)
+    index = whole(0, 1023)
     if isinstance(value, list):
         return (
             len(value) > 0
             and len(set(map(str, value))) == len(value)
             and all(map(index.holds, value))
         )
-    return value in ("auto", "1") or _whole(1, 1024).holds(value) or (_whole(-1, -1).holds(value))
+    return value in ("auto", "1") or whole(1, 1024).holds(value) or (whole(-1, -1).holds(value))
 
 
-FLAG = Rule("true or false", lambda value: isinstance(value, bool))
-TEXT = Rule("text", lambda value: isinstance(value, str))
-WORD = Rule("text of at least one character", lambda value: isinstance(value, str) and value != "")
 NAME = Rule("a name without / and \\, at most 100 characters long", _is_name)
-SEED = _whole(0, 2**63 - 1)
-COUNT = _whole(1, 1_000_000)
-FOLDERS = _list_of(
+SEED = whole(0, 2**63 - 1)
+FOLDERS = list_of(
     Rule("a folder", lambda value: isinstance(value, str) and _is_folder(value)),
     "a list of existing folders, reuse=[<folder>,...]",
 )
@@ -132,21 +83,21 @@ NO_MULTIRUN = (
 SETTINGS = {
     "seed": SEED,
     **{f"seeds.{role}": SEED for role in ("data", "init", "order", "augment", "explain")},
-    "num_threads": _whole(1, 1024),
-    "data.train_size": _whole(1, 100_000_000),
+    "num_threads": whole(1, 1024),
+    "data.train_size": whole(1, 100_000_000),
     "data.batch_size": COUNT,
     "data.steps_per_epoch": COUNT,
     "data.eval_batch_size": COUNT,
-    "data.mode": _one_of("static", "online"),
+    "data.mode": one_of("static", "online"),
     "data.permute_train_labels": FLAG,
     "augment.name": NAME,
-    "augment.strength": _number(0, 2),
-    "augment.copies": _whole(0, 10_000),
+    "augment.strength": number(0, 2),
+    "augment.copies": whole(0, 10_000),
     "augment.keep_original": FLAG,
     "model.name": NAME,
     "model.cam_layer": WORD.or_null(),
-    "probe.size": _whole(1, 100_000_000),
-    "probe.target": _one_of("true_class", "predicted_class"),
+    "probe.size": whole(1, 100_000_000),
+    "probe.target": one_of("true_class", "predicted_class"),
     "figures": FLAG,
     "reuse": FOLDERS,
     "fail_fast": FLAG,
@@ -161,44 +112,44 @@ SETTINGS = {
 # Settings that some trainings have: they belong to Lightning's Trainer or to a node with a
 # _target_, whose constructor says more.
 FURTHER = {
-    "trainer.strategy": _one_of("auto", *DDP),
-    "trainer.precision": _one_of(*PRECISIONS),
+    "trainer.strategy": one_of("auto", *DDP),
+    "trainer.precision": one_of(*PRECISIONS),
     "trainer.accumulate_grad_batches": COUNT,
-    "trainer.gradient_clip_val": _number(0, 1e9).or_null(),
-    "trainer.gradient_clip_algorithm": _one_of("norm", "value").or_null(),
-    "trainer.deterministic": _one_of(True, False, "warn"),
+    "trainer.gradient_clip_val": number(0, 1e9).or_null(),
+    "trainer.gradient_clip_algorithm": one_of("norm", "value").or_null(),
+    "trainer.deterministic": one_of(True, False, "warn"),
     "trainer.inference_mode": FLAG,
-    "trainer.num_sanity_val_steps": _whole(-1, 1_000_000),
-    "trainer.log_every_n_steps": _whole(0, 1_000_000),
+    "trainer.num_sanity_val_steps": whole(-1, 1_000_000),
+    "trainer.log_every_n_steps": whole(0, 1_000_000),
     "trainer.enable_progress_bar": FLAG,
     "trainer.enable_model_summary": FLAG,
     "trainer.min_epochs": COUNT.or_null(),
     "trainer.max_steps": Rule(
-        "-1 or a whole number from 1", lambda value: value == -1 or _whole(1, 2**62).holds(value)
+        "-1 or a whole number from 1", lambda value: value == -1 or whole(1, 2**62).holds(value)
     ),
     "dataset.name": NAME,
-    "dataset.class_names": _list_of(TEXT, "a list of texts, one a class", least=1),
-    "dataset.mean": _list_of(_number(0, 1), "a list of numbers from 0 to 1, one a channel"),
-    "dataset.std": _list_of(_positive(1e9), "a list of numbers above 0, one a channel"),
+    "dataset.class_names": list_of(TEXT, "a list of texts, one a class", least=1),
+    "dataset.mean": list_of(number(0, 1), "a list of numbers from 0 to 1, one a channel"),
+    "dataset.std": list_of(positive(1e9), "a list of numbers above 0, one a channel"),
     "dataset.split_seed": SEED,
-    "dataset.num_val": _whole(1, 100_000_000),
-    "dataset.num_test": _whole(1, 100_000_000),
-    "optimizer.lr": _number(0, 1e38),
-    "optimizer.betas": _list_of(
-        Rule("", lambda value: _is_number(value) and 0 <= value < 1),
+    "dataset.num_val": whole(1, 100_000_000),
+    "dataset.num_test": whole(1, 100_000_000),
+    "optimizer.lr": number(0, 1e38),
+    "optimizer.betas": list_of(
+        Rule("", lambda value: is_number(value) and 0 <= value < 1),
         "a list of two numbers, each at least 0 and below 1",
         least=2,
         most=2,
     ),
-    "optimizer.eps": _positive(1),
-    "optimizer.weight_decay": _number(0, 1e6),
-    "optimizer.momentum": _number(0, 1),
-    "optimizer.dampening": _number(0, 1),
+    "optimizer.eps": positive(1),
+    "optimizer.weight_decay": number(0, 1e6),
+    "optimizer.momentum": number(0, 1),
+    "optimizer.dampening": number(0, 1),
     "optimizer.nesterov": FLAG,
     "optimizer.fused": FLAG.or_null(),
     "logger.project": TEXT,
     "logger.entity": TEXT.or_null(),
-    "logger.mode": _one_of("online", "offline", "disabled").or_null(),
+    "logger.mode": one_of("online", "offline", "disabled").or_null(),
 }
 RULES = SETTINGS | FURTHER
 NODES = ("dataset", "augment.transform", "model.net", "optimizer", "logger")

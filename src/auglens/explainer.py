@@ -11,11 +11,8 @@ from zipfile import ZipFile
 import torch
 from torch import Tensor, nn
 
-from auglens.records.reading import inner_path
-from auglens.records.run import (
+from auglens.records.maps import (
     Probe,
-    RecordError,
-    RunRecord,
     has_map,
     map_path,
     method_hash,
@@ -23,6 +20,8 @@ from auglens.records.run import (
     write_map,
     write_probe,
 )
+from auglens.records.reading import inner_path
+from auglens.records.run import RecordError, RunRecord
 from auglens.saliency.attribution import Attribution, saliency_maps
 from auglens.saliency.guard import explaining
 from auglens.seeding import Role, role_generator

@@ -40,7 +40,7 @@ from auglens.secrecy import refuse_secret_config
 from auglens.settings import resolved
 from auglens.stage import asked_for, explain_jobs
 from auglens.startup import set_apart
-from auglens.sweep import SweepFolder
+from auglens.sweep_folder import SweepFolder
 from auglens.training import train
 from auglens.workers import is_dealt_with
 

@@ -12,7 +12,8 @@ from auglens.components import build_network
 from auglens.datasets.spec import ImageSpec
 from auglens.explainer import ProbeImages, checkpoint_name, load_weights, predict
 from auglens.models.normalized import NormalizedNetwork
-from auglens.records.run import RecordError, RunRecord, read_map, read_probe, read_record
+from auglens.records.maps import read_map, read_probe
+from auglens.records.run import RecordError, RunRecord, read_record
 from auglens.trust import check_recorded
 
 __all__ = ["LoadedRun", "first_network", "read_run", "recorded_network", "recorded_probe"]

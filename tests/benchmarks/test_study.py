@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from auglens.records.run import read_map, read_probe, run_folders
+from auglens.records.maps import read_map, read_probe
+from auglens.records.run import run_folders
 from auglens.study import build_study
 from auglens.study.__main__ import measure_settings
 from benchmarks import study

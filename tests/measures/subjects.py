@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from auglens.components import built
 from auglens.explainer import Explainer, ProbeImages, predict
 from auglens.measures.measure import Subject, Task
-from auglens.records.run import write_map
+from auglens.records.maps import write_map
 from auglens.saliency.attribution import Attribution
 from auglens.study.load import Run
 from tests.study.generated_sweep import make_config, make_record

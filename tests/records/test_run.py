@@ -9,19 +9,14 @@ import pytest
 
 from auglens.records import files
 from auglens.records.arrays import write_arrays
+from auglens.records.maps import Probe, has_map, read_map, read_probe, write_map, write_probe
 from auglens.records.run import (
-    Probe,
     RecordError,
     RunState,
     find_record,
-    has_map,
-    read_map,
-    read_probe,
     read_record,
     read_status,
     run_folders,
-    write_map,
-    write_probe,
     write_record,
     write_status,
 )

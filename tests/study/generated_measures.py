@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from auglens.records.maps import read_map, read_probe
 from auglens.records.measures import MeasureResult, measure_hash, write_measure
-from auglens.records.run import read_map, read_probe, read_record
+from auglens.records.run import read_record
 from auglens.study.trust import UNTRAINED
 
 SUBSTRATES = ("black", "blur", "mean")

@@ -11,16 +11,8 @@ from numpy.typing import NDArray
 from auglens.records.arrays import write_arrays
 from auglens.records.files import write_text
 from auglens.records.identity import digest, identity_inputs
-from auglens.records.run import (
-    Probe,
-    RunRecord,
-    RunState,
-    method_hash,
-    write_map,
-    write_probe,
-    write_record,
-    write_status,
-)
+from auglens.records.maps import Probe, method_hash, write_map, write_probe
+from auglens.records.run import RunRecord, RunState, write_record, write_status
 from tests.study.generated_measures import write_sidecars
 
 AUGMENTS = ("scale", "crop", "erase", "distort", "blur", "none", "duplicate")

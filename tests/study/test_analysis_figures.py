@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from scipy import stats
 
-from auglens.records.run import read_map
+from auglens.records.maps import read_map
 from auglens.study import build, build_study
 from auglens.study.analyses.shifts import ALL, INIT, ORDER
 from auglens.study.analysis_figure_data import (

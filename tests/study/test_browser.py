@@ -11,7 +11,7 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page, expect
 
-from auglens.records.run import read_map, read_probe
+from auglens.records.maps import read_map, read_probe
 from auglens.saliency.overlay import overlay, relative
 from auglens.study.map_browser import map_browser
 from tests.study.chromium import PHONE, WIDE, opened, running_chromium

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from auglens.records.run import SaliencyMaps, map_path, read_map, read_probe
+from auglens.records.maps import SaliencyMaps, map_path, read_map, read_probe
 from auglens.study.evidence import Evidence
 from auglens.study.load import Run
 from auglens.study.map_browser import MapBrowser, map_browser

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from auglens.records.run import read_map, read_probe
+from auglens.records.maps import read_map, read_probe
 from auglens.study import Study, build_study, load_sweep
 from auglens.study.load import StudyError
 from auglens.study.tables import MAPS_COLUMNS, RUNS_COLUMNS

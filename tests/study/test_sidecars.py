@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from auglens.records.run import method_hash, read_map, read_record, write_map, write_record
+from auglens.records.maps import method_hash, read_map, write_map
+from auglens.records.run import read_record, write_record
 from auglens.study import Study, build_study
 from auglens.study.comparison import Comparison, compare_maps
 from auglens.study.load import load_sweeps

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from auglens.records.run import read_probe
+from auglens.records.maps import read_probe
 from auglens.study import Study, build_study
 from auglens.study.comparison import compare_maps
 from auglens.study.conditions import find_groups

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from auglens.records.maps import read_map
 from auglens.records.measures import MeasureResult, measure_hash, write_measure
-from auglens.records.run import read_map, read_record, write_record
+from auglens.records.run import read_record, write_record
 from auglens.study import Study, build_study, trust_figures
 from auglens.study.trust_figures import SanityLine, sanity_figure
 from auglens.study.verdicts.primary import PRIMARY, WITH_MAPS

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from auglens.explainer import Explainer
-from auglens.records.run import RecordError, read_map
+from auglens.records.maps import read_map
+from auglens.records.run import RecordError
 from auglens.saliency.attribution import Attribution, attribute
 from auglens.seeding import Role, role_generator
 from auglens.study.load import Run

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from auglens.metrics.catalogue import of_family
+from auglens.records.maps import Probe
 from auglens.records.measures import MeasureResult, belongs_to, measure_path, read_measures
 from auglens.records.names import visible
-from auglens.records.run import Probe, RecordError
+from auglens.records.run import RecordError
 from auglens.study.load import Run
 
 __all__ = ["Explained", "ExplainedRun", "read_explained"]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from auglens.records.run import Probe
+from auglens.records.maps import Probe
 from auglens.study.analyses.sampling import sampled
 from auglens.study.analyses.shifts import ORDER
 from auglens.study.conditions import Condition, Group

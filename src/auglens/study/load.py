@@ -9,20 +9,16 @@ from typing import Any
 from numpy.typing import NDArray
 
 from auglens.records.jobs import JOBS, what_is_missing
+from auglens.records.maps import Probe, SaliencyMaps, read_own_map, read_probe, read_samples
 from auglens.records.names import visible, visible_name
 from auglens.records.processes import is_running
 from auglens.records.reading import is_inside
 from auglens.records.run import (
-    Probe,
     RecordError,
     RunRecord,
     RunState,
-    SaliencyMaps,
     damaged_files,
-    read_own_map,
-    read_probe,
     read_record,
-    read_samples,
     read_status,
     run_folders,
 )
@@ -84,7 +80,7 @@ class Run:
         return read_own_map(self.folder, method, self.record)
 
     def samples(self) -> dict[str, NDArray[Any]]:
-        """Training images and their copies, as of :func:`auglens.records.run.read_samples`.
+        """Training images and their copies, as of :func:`auglens.records.maps.read_samples`.
 
         Raises:
             RecordError: If ``samples.npz`` is absent, damaged, or of another run.

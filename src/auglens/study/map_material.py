@@ -15,7 +15,7 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 
 from auglens.metrics.catalogue import MEASURES, PRIMARY
-from auglens.records.run import Probe
+from auglens.records.maps import Probe
 from auglens.saliency.overlay import MAP_COLOURS
 from auglens.study.analyses.sampling import sample_runs
 from auglens.study.conditions import Condition, is_baseline

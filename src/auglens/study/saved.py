@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from auglens.records.run import Probe, SaliencyMaps, read_map, read_probe
+from auglens.records.maps import Probe, SaliencyMaps, read_map, read_probe
 from auglens.study.csv_files import read_csv
 from auglens.study.load import StudyError
 from auglens.study.tables import MAPS_COLUMNS, RUNS_COLUMNS

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from auglens.records.run import read_map
+from auglens.records.maps import read_map
 from auglens.study.analyses.map_similarity import GroupMaps, map_similarity, read_group_maps
 from auglens.study.analyses.shifts import ALL, DUPLICATE, INIT, ORDER, floor_rows, shift_rows
 from auglens.study.analyses.variation import (

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from auglens.metrics.pairwise import pairwise_cc, pairwise_spearman
 from auglens.records.identity import digest
-from auglens.records.run import RecordError, SaliencyMaps
+from auglens.records.maps import SaliencyMaps
+from auglens.records.run import RecordError
 from auglens.study.analyses.pairing import paired_runs
 from auglens.study.analyses.sampling import sample_runs, say_sampled
 from auglens.study.conditions import Condition, Group
