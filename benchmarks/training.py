@@ -136,9 +136,7 @@ class Session:
             SaliencyMaps(self.run.explainer, self.folder, figures=figures, console=console),
         ]
         loggers = built(config["logger"], "logger")(tracked)
-        return fitting.make_trainer(
-            self.run, self.folder, [*usual, *callbacks], loggers, {"strategy": "auto"}
-        )
+        return fitting.make_trainer(self.run, self.folder, [*usual, *callbacks], loggers)
 
 
 class Peer:

@@ -101,6 +101,26 @@ class TestRefusals:
         assert said == "trainer.num_nodes cannot be set: AugLens decides it itself."
 
 
+@pytest.mark.parametrize(
+    "processes",
+    [pytest.param(ONE, id="one"), pytest.param(TWO, id="two", marks=pytest.mark.cluster)],
+)
+def test_an_allocation_of_slurm_changes_nothing(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: tuple[str, ...]
+) -> None:
+    """Lightning would want a process a task, queue the job again, and warn where srun is."""
+    srun = tmp_path / "bin" / "srun"
+    srun.parent.mkdir()
+    srun.touch(mode=0o755)
+    monkeypatch.setenv("PATH", f"{srun.parent}:{os.environ['PATH']}")
+    tasks = {"SLURM_NTASKS": "4", "SLURM_NTASKS_PER_NODE": "4"}
+    for name, value in tasks.items():
+        monkeypatch.setenv(name, value)
+    for job in ("interactive", "night"):
+        monkeypatch.setenv("SLURM_JOB_NAME", job)
+        assert cli(*SMALL, *QUIET, *processes, f"hydra.run.dir={tmp_path / job}") == 0
+
+
 @dataclass(frozen=True)
 class Pair:
     """The same run in one process and in two, and what the first of the two printed."""

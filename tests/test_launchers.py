@@ -1,6 +1,7 @@
 """One sweep by every launcher: the same tables and maps; lost processes cost their jobs only."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from tests.sweeps import QUIET, runs_csv, small_but, states
 pytestmark = pytest.mark.cluster
 
 SIX = "augment=scale,crop,erase,distort,blur,none"
-LAUNCHERS = ("joblib", "ray", "slurm_local")
+LAUNCHERS = ("joblib", "ray", "slurm_local", "slurm")
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,12 @@ def launcher(request: pytest.FixtureRequest) -> tuple[str, ...]:
     """The overrides that choose a launcher."""
     name: str = request.param
     words = (f"hydra/launcher={name}",)
-    if name != "ray":
-        return words
-    return (*words, f"hydra.launcher.ray.init.address={request.getfixturevalue('ray_address')}")
+    if name == "ray":
+        address = request.getfixturevalue("ray_address")
+        return (*words, f"hydra.launcher.ray.init.address={address}")
+    if name == "slurm" and shutil.which("sbatch") is None:
+        pytest.skip("there is no SLURM here")
+    return words
 
 
 def start(*words: str, cwd: Path) -> subprocess.Popen[str]:

@@ -14,10 +14,10 @@ from pytorch_lightning.loggers import Logger
 from auglens.callbacks import History
 from auglens.checkpoints import Checkpoints, WholeFiles
 from auglens.components import Components, build_components, build_network, built
-from auglens.datamodule import ImageDataModule, Share
+from auglens.datamodule import WHOLE, ImageDataModule, Share
 from auglens.explainer import checkpoint_name
 from auglens.module import ClassifierModule
-from auglens.ranks import KeepSigterm, Place, ddp_strategy, leave_group
+from auglens.ranks import KeepSigterm, OneMachine, Place, ddp_strategy, leave_group
 from auglens.seeding import Role, role_generator, seeded_globals
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "make_keepers",
     "make_module",
     "make_trainer",
-    "strategy_setting",
     "train_along",
 ]
 
@@ -50,8 +49,8 @@ def train_along(
     with conditions(run):
         module, data = make_module(run), make_data(run, share)
         keepers = make_keepers(run, folder)
-        strategy = strategy_setting(run, share, place.port)
-        trainer = make_trainer(run, folder, [*keepers, KeepSigterm()], [], strategy)
+        callbacks = [*keepers, KeepSigterm()]
+        trainer = make_trainer(run, folder, callbacks, [], share=share, port=place.port)
         place.say_ready()
         # Its own random numbers for what draws while it trains, such as dropout.
         with seeded_globals(run.config["seeds"]["init"], place.rank):
@@ -125,7 +124,9 @@ def make_trainer(
     folder: Path,
     callbacks: list[Callback],
     loggers: list[Logger],
-    processes: Mapping[str, Any],
+    *,
+    share: Share = WHOLE,
+    port: int = 0,
 ) -> Trainer:
     """Lightning's trainer with the settings of ``trainer``.
 
@@ -134,23 +135,22 @@ def make_trainer(
         folder: The run folder.
         callbacks: In the order in which they are called.
         loggers: Where curves are mirrored; may be empty.
-        processes: The settings of devices and strategy that replace the config's.
+        share: Of this process among those that train; one alone uses the first device.
+        port: Where several meet.
     """
+    settings = dict(run.config["trainer"])
+    if share.world_size > 1:
+        settings["strategy"] = ddp_strategy(settings["strategy"])
+    else:
+        devices = settings["devices"]
+        settings |= {"strategy": "auto", "devices": devices[:1] if isinstance(devices, list) else 1}
     return Trainer(
-        **{**run.config["trainer"], **processes},
+        **settings,
         logger=loggers or False,
         callbacks=callbacks,
-        plugins=[WholeFiles()],
+        plugins=[WholeFiles(), OneMachine(rank=share.rank, port=port)],
         default_root_dir=folder,
     )
-
-
-def strategy_setting(run: Components, share: Share, port: int) -> Mapping[str, Any]:
-    """The trainer's settings for one process, or for one of several that meet at ``port``."""
-    if share.world_size == 1:
-        return {"strategy": "auto"}
-    name = run.config["trainer"]["strategy"]
-    return {"strategy": ddp_strategy(name, rank=share.rank, port=port)}
 
 
 @contextmanager
@@ -166,6 +166,8 @@ def conditions(run: Components) -> Iterator[None]:
     ):
         # https://github.com/Lightning-AI/pytorch-lightning/issues/21326
         warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")
+        # https://github.com/Lightning-AI/pytorch-lightning/issues/20776
+        warnings.filterwarnings("ignore", message="The `srun` command is available")
         # What the module logs is the same in all processes already.
         warnings.filterwarnings("ignore", message="It is recommended to use .*sync_dist=True")
         yield

@@ -24,6 +24,7 @@ from auglens.startup import end_process
 __all__ = [
     "FurtherRanks",
     "KeepSigterm",
+    "OneMachine",
     "Place",
     "RankLostError",
     "ddp_strategy",
@@ -68,44 +69,48 @@ class Place:
     say_ready: Callable[[], object]
 
 
-class _OneMachine(LightningEnvironment):
+class OneMachine(LightningEnvironment):
     """Tells Lightning that its processes exist already, all on this machine.
+
+    Without it Lightning would take a job of SLURM or MPI for one process of a training on that
+    cluster: refuse what its allocation does not match, and queue it again by itself.
 
     Args:
         rank: Of this process.
-        port: Where they meet.
+        port: Where several meet.
     """
 
-    def __init__(self, *, rank: int, port: int) -> None:
+    def __init__(self, *, rank: int = 0, port: int = 0) -> None:
         super().__init__()
         self._rank = rank
         self._main_port = port
 
     @property
     def creates_processes_externally(self) -> bool:
+        """Lightning starts none."""
         return True
 
     @property
     def main_address(self) -> str:
+        """This machine, to itself."""
         return "127.0.0.1"
 
     def local_rank(self) -> int:
+        """Number of this process."""
         return self._rank
 
     def node_rank(self) -> int:
+        """Number of this machine."""
         return 0
 
 
-def ddp_strategy(name: str, *, rank: int, port: int) -> DDPStrategy:
-    """Lightning's DDP for a process that was started by :class:`FurtherRanks`, or started them.
+def ddp_strategy(name: str) -> DDPStrategy:
+    """Lightning's DDP for processes that exist already.
 
     Args:
         name: ``trainer.strategy``.
-        rank: Of this process.
-        port: Where the processes meet.
     """
     return DDPStrategy(
-        cluster_environment=_OneMachine(rank=rank, port=port),
         timeout=GROUP_TIMEOUT,
         find_unused_parameters=name == "ddp_find_unused_parameters_true",
     )

@@ -28,7 +28,6 @@ from auglens.fitting import (
     make_keepers,
     make_module,
     make_trainer,
-    strategy_setting,
     train_along,
 )
 from auglens.metrics.accuracy import accuracy, balanced_accuracy
@@ -105,9 +104,7 @@ def train(
             callbacks = [history, EpochProgress(tracked.name, console), maps, checkpoints]
             callbacks += [KeepSigterm()] if world_size > 1 else []
             loggers = built(run.config["logger"], "logger")(tracked)
-            trainer = make_trainer(
-                run, folder, callbacks, loggers, strategy_setting(run, share, ranks.port)
-            )
+            trainer = make_trainer(run, folder, callbacks, loggers, share=share, port=ranks.port)
             ranks.wait_until_ready()
             with clock.phase("fit"):
                 fit(trainer, module, data, point)
@@ -167,11 +164,7 @@ def _one_device_trainer(
     run: Components, folder: Path, maps: SaliencyMaps, *, after: Trainer
 ) -> Trainer:
     """A trainer for the test on the first device; it logs where the other one ended."""
-    devices = run.config["trainer"]["devices"]
-    first = devices[:1] if isinstance(devices, list) else 1
-    trainer = make_trainer(
-        run, folder, [maps], after.loggers, {"strategy": "auto", "devices": first}
-    )
+    trainer = make_trainer(run, folder, [maps], after.loggers)
     trainer.fit_loop.load_state_dict(after.fit_loop.state_dict())
     return trainer
 
