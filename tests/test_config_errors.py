@@ -33,6 +33,7 @@ REFUSED = [
     ("lr=3", "There is no setting lr. Did you mean optimizer.lr?"),
     ("optimizer.momentun=0", "There is no setting optimizer.momentun."),
     ("zzzz=1", "There is no setting zzzz. Settings are seed, seeds, num_threads"),
+    ("hydra.launcher.n_jobs=2", "hydra.launcher are _target_. A new one is added by +hydra.launch"),
     ("hydra.swep.dir=x", "There is no setting hydra.swep. Did you mean hydra.sweep?"),
     ("hydra.job.num=x", "Cannot use hydra.job.num=x: Value 'x' of type 'str'"),
     ("data.train_size=[1", "Cannot read data.train_size=[1: "),

@@ -169,11 +169,14 @@ def _unknown_key(key: str, cause: BaseException | None, name: str) -> str:
     wrong = str(getattr(cause, "full_key", None) or key)
     parent = getattr(cause, "parent_node", None)
     folder = wrong.rpartition(".")[0]
-    beside = map(str, parent) if isinstance(parent, DictConfig) else ()
-    near = get_close_matches(wrong.rpartition(".")[2], list(beside), n=1)
+    beside = [*map(str, parent)] if isinstance(parent, DictConfig) else []
+    near = get_close_matches(wrong.rpartition(".")[2], beside, n=1)
     if near:
         meant = f"{folder}.{near[0]}" if folder else near[0]
         return f"There is no setting {wrong}. Did you mean {meant}?"
+    if key.startswith(("hydra.launcher.", "hydra.sweeper.")):
+        there = f"those of {folder} are {', '.join(beside)}" if beside else f"{folder} has none"
+        return f"There is no setting {wrong}: {there}. A new one is added by +{key}=<value>."
     composed: Any = OmegaConf.to_container(_compose(name), resolve=False)
     return _no_setting(wrong, [*_dotted(composed)])
 
