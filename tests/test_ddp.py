@@ -51,7 +51,8 @@ class TestRefusals:
         )
         assert "hydra/launcher=joblib, ray or slurm" in line
         assert "trainer=ddp without -m" in line
-        assert not list(folder.glob("*/status.json"))
+        # A finished sweep would look unfinished if the command had begun.
+        assert not folder.exists()
 
     def test_a_job_of_a_multirun(self, data_dir: Path) -> None:
         """A launcher's worker, or a machine on which auto means several."""
@@ -311,12 +312,15 @@ def begun(folder: Path, data_dir: Path) -> tuple[subprocess.Popen[str], psutil.P
         pytest.param("second", signal.SIGKILL, 1, "FAILED", id="second-killed"),
         pytest.param("first", signal.SIGKILL, -9, "RUNNING", id="first-killed"),
         pytest.param("first", signal.SIGTERM, 143, "INTERRUPTED", id="first-terminated"),
+        pytest.param("both", signal.SIGTERM, 143, "INTERRUPTED", id="both-terminated"),
     ],
 )
 def test_no_process_outlives_another(
     tmp_path: Path, data_dir: Path, victim: str, number: signal.Signals, code: int, state: str
 ) -> None:
     first, second = begun(tmp_path, data_dir)
+    if victim == "both":
+        second.send_signal(number)
     os.kill(second.pid if victim == "second" else first.pid, number)
     said = first.communicate(timeout=20)[0]
     assert first.returncode == code
@@ -339,9 +343,26 @@ def ends(place: ranks.Place) -> None:
 
 
 def test_a_process_that_fails_before_it_trains_is_lost() -> None:
-    further = ranks.FurtherRanks(fails, ("no such luck",), world_size=2, give_up=print)
-    reason = "^process 2 of 2 of this training failed: RuntimeError: no such luck$"
-    with pytest.raises(ranks.RankLostError, match=reason), further:
+    reason = "no such luck\nneither here\nnor there"
+    further = ranks.FurtherRanks(fails, (reason,), world_size=2, give_up=print)
+    said = "^process 2 of 2 of this training failed: RuntimeError: no such luck$"
+    with pytest.raises(ranks.RankLostError, match=said), further:
+        further.wait_until_ready()
+
+
+class Unreadable:
+    """A process whose last words cannot be read."""
+
+    processes = ()
+
+    def join(self, *, grace_period: float) -> bool:
+        raise EOFError(grace_period)
+
+
+def test_a_process_that_leaves_no_word_is_lost_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ranks, "spawn", lambda *_, **__: Unreadable())
+    further = ranks.FurtherRanks(fails, (), world_size=2, give_up=print)
+    with pytest.raises(ranks.RankLostError, match=r"was lost \(EOFError\(0\.5\)\)$"), further:
         further.wait_until_ready()
 
 

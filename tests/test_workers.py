@@ -1,5 +1,6 @@
 """Jobs in processes of a launcher, without any launcher: folders, lost processes, jobs that are done."""
 
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,8 +13,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from auglens.progress import SweepClock
 from auglens.records.files import write_json
 from auglens.records.jobs import latest_notes, note_job
-from auglens.records.locks import hold_folder
-from auglens.records.run import RunState, read_status
+from auglens.records.locks import hold_folder, job_lock
+from auglens.records.run import RunState, read_status, write_status
 from auglens.settings import CONFIG_FOLDER
 from auglens.sweep import run_to_the_end
 from auglens.sweep_folder import SweepFolder
@@ -35,9 +36,9 @@ def workers(sweep: Path) -> Workers:
     return Workers(sweep, SweepClock(len(NAMES)))
 
 
-def lose(sweep: Path, run: str) -> None:
-    """As if the process of this job had been killed."""
-    note_job(sweep, run, RunState.RUNNING, {})
+def lose(sweep: Path, run: str, last_word: RunState = RunState.RUNNING) -> None:
+    """As if the process of this job were gone: no lock, and its note is another process's."""
+    note_job(sweep, run, last_word, {})
     path = sweep / ".jobs" / f"{run}.json"
     (note,) = (one for one in latest_notes(sweep) if one.run == run)
     write_json(path, {**note.process, "process_started": 1.0})
@@ -97,6 +98,15 @@ class TestWhatIsLeft:
         assert is_dealt_with(sweep, "0-none", fail_fast=False)
         assert not is_dealt_with(sweep, "1-crop", fail_fast=False)
 
+    def test_what_an_interrupted_process_left_is_still_to_do(
+        self, sweep: Path, workers: Workers
+    ) -> None:
+        """SLURM may have queued it again, or nobody has: then it is lost."""
+        lose(sweep, "1-crop", RunState.INTERRUPTED)
+        assert not is_dealt_with(sweep, "1-crop", fail_fast=False)
+        assert workers.take_loss()
+        assert states(sweep) == {"1-crop": RunState.FAILED}
+
     def test_one_failure_ends_a_sweep_that_fails_fast(self, sweep: Path) -> None:
         note_job(sweep, "0-none", RunState.FAILED, {})
         assert is_dealt_with(sweep, "1-crop", fail_fast=True)
@@ -115,7 +125,8 @@ class TestLoss:
     ) -> None:
         lose(sweep, "1-crop")
         note_job(sweep, "0-none", RunState.RUNNING, {})
-        assert workers.take_loss()
+        with job_lock(sweep, "0-none"):
+            assert workers.take_loss()
         assert states(sweep) == {"0-none": RunState.RUNNING, "1-crop": RunState.FAILED}
         assert read_status(sweep / "1-crop")["error"] == LOST
         assert "FAILED  1-crop: its worker process was lost" in capsys.readouterr().out
@@ -139,11 +150,18 @@ class TestLoss:
     def test_one_whose_record_is_there_is_looked_at_again(
         self, sweep: Path, workers: Workers
     ) -> None:
+        """Once: it may kill its process when a method is added to it. Its own status stays."""
         lose(sweep, "1-crop")
         (sweep / "1-crop" / "record.json").write_text("{}")
+        write_status(sweep / "1-crop", RunState.COMPLETED)
         assert workers.take_loss()
         assert states(sweep)["1-crop"] is RunState.INTERRUPTED
         assert workers.next_alone()
+        lose(sweep, "1-crop")
+        assert workers.take_loss()
+        assert states(sweep)["1-crop"] is RunState.FAILED
+        assert not workers.next_alone()
+        assert read_status(sweep / "1-crop")["state"] == "COMPLETED"
 
     def test_an_error_that_cost_no_job_and_left_none_done_is_not_repeated(
         self, sweep: Path, workers: Workers
@@ -173,6 +191,14 @@ class TestLoss:
         assert run_to_the_end(main) == 0
         assert ran == [list(NAMES), [], ["1-crop"], ["2-blur"]]
         assert sys.argv == ["train.py", "-m", "augment=none", f"hydra.sweep.dir='{sweep}'"]
+
+    def test_a_launcher_that_answers_sigterm_itself(self) -> None:
+        """Ray replaces the command's handler by one that exits with the bare number."""
+
+        def main() -> None:
+            raise SystemExit(signal.SIGTERM)
+
+        assert run_to_the_end(main) == 128 + signal.SIGTERM
 
     def test_progress_counts_jobs_that_ended(
         self, sweep: Path, workers: Workers, capsys: pytest.CaptureFixture[str]

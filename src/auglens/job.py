@@ -24,7 +24,7 @@ from auglens.failures import describe_failure, is_disk_full
 from auglens.progress import image_progress
 from auglens.records.files import remove_unfinished
 from auglens.records.jobs import note_job
-from auglens.records.locks import identity_lock
+from auglens.records.locks import identity_lock, job_lock
 from auglens.records.run import (
     RunRecord,
     RunState,
@@ -87,9 +87,10 @@ def run_job(cfg: DictConfig) -> float:
         return _run(cfg, folder, sweep, Console(), goes_on=multirun and not cfg.fail_fast)
     # A launcher's process: it may begin anywhere, and shares its terminal with others.
     os.chdir(HydraConfig.get().runtime.cwd)
-    if is_dealt_with(sweep, folder.name, fail_fast=cfg.fail_fast):
-        return math.nan
-    return _run(cfg, folder, sweep, Console(force_terminal=False), goes_on=True)
+    with job_lock(sweep, folder.name):
+        if is_dealt_with(sweep, folder.name, fail_fast=cfg.fail_fast):
+            return math.nan
+        return _run(cfg, folder, sweep, Console(force_terminal=False), goes_on=True)
 
 
 def _run(cfg: DictConfig, folder: Path, sweep: Path, console: Console, *, goes_on: bool) -> float:
@@ -229,7 +230,10 @@ def _train(job: Job, components: Components) -> float:
 def _give_up(job: Job, error: BaseException) -> None:
     """End this process while its main thread waits for another one that is gone."""
     try:
-        _say_failure(job.folder, error, job.console)
+        if isinstance(error, Exception):
+            _say_failure(job.folder, error, job.console)
+        else:
+            _say_the_end(job.folder, RunState.INTERRUPTED)
     finally:
         os._exit(1)
 

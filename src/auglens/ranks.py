@@ -1,5 +1,6 @@
 """The further processes of one training on several devices: starts, watches and ends them."""
 
+import atexit
 import logging
 import os
 import signal
@@ -132,10 +133,14 @@ def leave_group() -> None:
 
 
 class KeepSigterm(Callback):
-    """Leaves SIGTERM to the command: Lightning's answer waits for the other processes, forever."""
+    """Leaves SIGTERM to the process's own handler.
+
+    Lightning's waits for the other processes of a training, forever, and in a launcher's worker it
+    ends more than its job.
+    """
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Remember the command's handler."""
+        """Remember the handler."""
         del trainer, pl_module
         self._handler = signal.getsignal(signal.SIGTERM)
 
@@ -188,7 +193,7 @@ class FurtherRanks:
             heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
             try:
                 self._processes = spawn(  # type: ignore[no-untyped-call]
-                    _take_part, told, nprocs=self._world_size - 1, join=False
+                    _take_part, told, nprocs=self._world_size - 1, join=False, daemon=True
                 )
             finally:
                 signal.signal(signal.SIGINT, heard)
@@ -230,7 +235,8 @@ class FurtherRanks:
         elif isinstance(error, RuntimeError):
             # This process may notice a loss a moment before the system says so.
             self._all_ended.wait(NOTICE_S)
-        loss = None if error is None else self._loss
+        # What is noticed of a loss; other errors are this process's own.
+        loss = self._loss if isinstance(error, RuntimeError) else None
         self._failure = loss or error
         for process in self._processes.processes:
             process.kill()
@@ -251,6 +257,8 @@ class FurtherRanks:
                 f"process {error.error_index + 2} of {self._world_size} of this training "
                 f"{_how_it_ended(error)}"
             )
+        except Exception as error:  # noqa: BLE001 - what it left word of may be unreadable, on a full disk
+            self._loss = RankLostError(f"a process of this training was lost ({error!r})")
         self._all_ended.set()
         if self._loss and not self._over.wait(GRACE_S):
             self._give_up(self._failure or self._loss)
@@ -269,7 +277,12 @@ def _take_part(
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(nowhere, stream)
-    target(Place(index + 1, world_size, port, lambda: words.send(None)), *args)
+    try:
+        target(Place(index + 1, world_size, port, lambda: words.send(None)), *args)
+    except BaseException:
+        # Before Lightning's own, which on GPUs leaves the group, and may wait for the others there.
+        atexit.register(os._exit, 1)
+        raise
     end_process(0)
 
 
@@ -282,7 +295,9 @@ def _end_with_first() -> None:
 
 def _how_it_ended(error: ProcessException) -> str:
     if not isinstance(error, ProcessExitedException):
-        return f"failed: {error.msg.strip().splitlines()[-1]}"
+        # The error follows the last frame and its line, which are indented.
+        last = error.msg.rpartition('\n  File "')[2].splitlines()[1:]
+        return f"failed: {next(line for line in last if not line.startswith(' '))}"
     if error.signal_name:
         return f"was killed ({error.signal_name})"
     return f"ended with exit code {error.exit_code}"

@@ -27,6 +27,7 @@ __all__ = ["run_to_the_end"]
 
 REPORT_ERROR = "report-error.txt"
 FULL_ERROR = "HYDRA_FULL_ERROR"
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class _Interruption:
@@ -58,12 +59,16 @@ def run_to_the_end(main: Callable[[], object]) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     interruption = _Interruption()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         signal.signal(number, interruption)
     try:
         code = _exit_code(main)
-        # Lightning leaves SIGINT ignored after an interrupt; a second one must end the report.
-        signal.signal(signal.SIGINT, interruption)
+        if code == signal.SIGTERM:
+            # Ray's own handler, which replaces this one, exits with the bare number.
+            interruption.signal = signal.SIGTERM
+        # Nor does Lightning put SIGINT back; a second one must end the report.
+        for number in SIGNALS:
+            signal.signal(number, interruption)
         if interruption.signal is not None:
             code = 128 + interruption.signal
             _say_how_to_go_on()

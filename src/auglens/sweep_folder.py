@@ -58,30 +58,27 @@ class SweepFolder(Callback):
             self.workers.watch()
             return
         swept = _swept(config)
-        first = {key: values[0] for key, values in (swept or {}).items() if values}
-        _check_job_folders(config, swept or {}, first)
         num_jobs = None if swept is None else math.prod(map(len, swept.values()))
+        if swept is not None and num_jobs:
+            _check_jobs(config, swept)
         type(self).held = _hold(sweep, num_jobs=num_jobs, key="hydra.sweep.dir")
         type(self).notes = read_notes(sweep)
         type(self).sweep = sweep
         type(self).clock = None if num_jobs is None else SweepClock(num_jobs)
         type(self).announced = False
         if has_workers(config) and self.clock is not None:
-            self._begin(_composed(config, first))
+            self._announce()
             workers = type(self).workers = Workers(sweep, self.clock)
             workers.watch()
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
         """Before the first job all were composed, so none is misspelt; only now are they told."""
         if not self.announced:
-            self._begin(config)
+            self._announce()
 
-    def _begin(self, job: DictConfig) -> None:
-        """Refuse what would fail every job, seen from one; then say how many there are."""
+    def _announce(self) -> None:
         if self.clock is None:
             return
-        _check_reuse(job)
-        _check_devices(job)
         count = self.clock.num_jobs
         sys.stdout.write(f"{count} job{'s' * (count > 1)} in {self.sweep}\n")
         type(self).announced = True
@@ -167,13 +164,16 @@ def _values(override: Override) -> list[str]:
     return [override.get_value_element_as_str()]
 
 
-def _check_job_folders(
-    config: DictConfig, swept: Mapping[str, list[str]], first: Mapping[str, str]
-) -> None:
-    """Refuse values that leave a job without a name: Hydra would drop all jobs after it.
+def _check_jobs(config: DictConfig, swept: Mapping[str, list[str]]) -> None:
+    """Refuse what would fail every job, seen from the first, and jobs without a folder's name.
 
-    Only values that refer to others can do so; each is composed once, with the first of the rest.
+    Hydra would drop all jobs after one without a name. Only values that refer to others can do so;
+    each is composed once, with the first of the rest.
     """
+    first = {key: values[0] for key, values in swept.items()}
+    job = _composed(config, first)
+    _check_reuse(job)
+    _check_devices(job)
     for key, values in swept.items():
         for value in values:
             if "$" in value or "???" in value:
@@ -200,7 +200,7 @@ def _composed(config: DictConfig, job: Mapping[str, str]) -> DictConfig:
 
 def _check_reuse(config: DictConfig) -> None:
     """Every job would fail for a folder that is not there; a value that is no list fails by itself."""
-    reuse = OmegaConf.select(config, "reuse")
+    reuse = _selected(config, "reuse")
     absent = [name for name in reuse if not Path(str(name)).is_dir()] if reuse else []
     if absent:
         _refuse(f"reuse={[*reuse]}: there is no folder {absent[0]}; say reuse=[<folder>,...].")
@@ -208,7 +208,15 @@ def _check_reuse(config: DictConfig) -> None:
 
 def _check_devices(config: DictConfig) -> None:
     """Every job would fail; what ``auto`` means here is not known before torch is imported."""
-    devices = OmegaConf.select(config, "trainer.devices")
+    devices = _selected(config, "trainer.devices")
     devices = [*devices] if isinstance(devices, ListConfig) else devices
     if names_several_devices(devices):
         _refuse(f"trainer.devices={devices} {NO_MULTIRUN}")
+
+
+def _selected(config: DictConfig, key: str) -> Any:  # noqa: ANN401 - any setting
+    """A setting; None if it has a value only where its job runs, such as an environment variable."""
+    try:
+        return OmegaConf.select(config, key)
+    except OmegaConfBaseException:
+        return None

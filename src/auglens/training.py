@@ -101,8 +101,8 @@ def train(
             with clock.phase("augment"):
                 data = make_data(run, share)
                 _write_samples(run, data, folder)
-            callbacks = [history, EpochProgress(tracked.name, console), maps, checkpoints]
-            callbacks += [KeepSigterm()] if world_size > 1 else []
+            progress = EpochProgress(tracked.name, console)
+            callbacks = [history, progress, maps, checkpoints, KeepSigterm()]
             loggers = built(run.config["logger"], "logger")(tracked)
             trainer = make_trainer(run, folder, callbacks, loggers, share=share, port=ranks.port)
             ranks.wait_until_ready()

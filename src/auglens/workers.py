@@ -12,7 +12,7 @@ from rich.text import Text
 
 from auglens.progress import SweepClock
 from auglens.records.jobs import Note, forget_job, latest_notes, note_job
-from auglens.records.processes import is_running
+from auglens.records.locks import is_worked_on, read_command
 from auglens.records.run import RunState, write_status
 
 __all__ = ["Workers", "has_workers", "is_dealt_with", "prepare", "quoted"]
@@ -20,6 +20,10 @@ __all__ = ["Workers", "has_workers", "is_dealt_with", "prepare", "quoted"]
 BASIC = "BasicLauncher"
 LAUNCHER = re.compile(r"[+~]*hydra[./]launcher\b")
 LOST = "its worker process was lost (killed, out of memory, or its machine gone)"
+ENDED = (RunState.COMPLETED, RunState.FAILED)
+UNENDED = (RunState.RUNNING, RunState.INTERRUPTED)
+# By these a process is known.
+PROCESS = ("host", "pid", "process_started")
 POLL_S = 0.5
 # Of the time between two looks, the part that looking may take: one in so many.
 READ_SHARE = 20
@@ -62,7 +66,10 @@ def quoted(path: Path) -> str:
 
 
 def is_dealt_with(sweep: Path, run: str, *, fail_fast: bool) -> bool:
-    """Whether a job has nothing to do: an earlier pass of the command did it, or the sweep ends.
+    """Whether a job has nothing to do: it is done or put off by the command, or the sweep ends.
+
+    To be asked under :func:`~auglens.records.locks.job_lock`. What an interrupted process left word
+    of is still to do: SLURM may have queued it again.
 
     Args:
         sweep: The sweep folder.
@@ -71,7 +78,7 @@ def is_dealt_with(sweep: Path, run: str, *, fail_fast: bool) -> bool:
     """
     if fail_fast and any(note.state is RunState.FAILED for note in latest_notes(sweep)):
         return True
-    return any(note.state is not RunState.RUNNING for note in latest_notes(sweep, run))
+    return any(note.state in ENDED or _is_put_off(note, sweep) for note in latest_notes(sweep, run))
 
 
 class Workers:
@@ -79,8 +86,8 @@ class Workers:
 
     Where a process is lost, some launchers give all their jobs up. The jobs are then launched
     again: those that are done have nothing to do, and those whose process is gone come last, each
-    alone, so that one that kills its process costs no other. A job whose process is lost alone has
-    failed.
+    alone, so that one that kills its process costs no other. A job whose process is lost alone, or
+    a second time, has failed.
 
     Args:
         sweep: The sweep folder.
@@ -94,6 +101,7 @@ class Workers:
         self._over = threading.Event()
         self._watcher: threading.Thread | None = None
         self._waiting: list[str] = []
+        self._repeated: set[str] = set()
         self._num_settled = 0
 
     def watch(self) -> None:
@@ -124,9 +132,7 @@ class Workers:
 
     def _settled(self) -> list[Note]:
         """Jobs that ended by themselves."""
-        notes = latest_notes(self.sweep)
-        ended = (RunState.COMPLETED, RunState.FAILED)
-        return [note for note in notes if note.state in ended]
+        return [note for note in latest_notes(self.sweep) if note.state in ENDED]
 
     def take_loss(self) -> bool:
         """Give up or put off the jobs whose process is gone.
@@ -134,11 +140,12 @@ class Workers:
         Returns:
             Whether launching again can do more.
         """
-        notes = latest_notes(self.sweep)
-        lost = [one.run for one in notes if one.state is RunState.RUNNING and _is_gone(one)]
+        runs = [note.run for note in latest_notes(self.sweep)]
+        lost = [run for run in runs if run not in self._waiting and self._is_lost(run)]
         for run in lost:
             # One that was lost after its last file is complete; its job will see so.
-            if len(lost) > 1 or (self.sweep / run / "record.json").exists():
+            unclear = len(lost) > 1 or (self.sweep / run / "record.json").exists()
+            if unclear and run not in self._repeated:
                 self._put_off(run)
             else:
                 self._give_up(run)
@@ -152,18 +159,32 @@ class Workers:
         forget_job(self.sweep, self._waiting.pop(0))
         return True
 
+    def _is_lost(self, run: str) -> bool:
+        """In this order: a job leaves its last word before it lets go."""
+        return not is_worked_on(self.sweep, run) and any(
+            note.state in UNENDED for note in latest_notes(self.sweep, run)
+        )
+
     def _give_up(self, run: str) -> None:
-        note_job(self.sweep, run, RunState.FAILED, {})
-        write_status(self.sweep / run, RunState.FAILED, error=LOST)
+        self._note(run, RunState.FAILED)
         said = Text.assemble(("FAILED", "red"), f"  {run}: {LOST}")
         self.console.print(said, soft_wrap=True)
 
     def _put_off(self, run: str) -> None:
-        note_job(self.sweep, run, RunState.INTERRUPTED, {})
-        write_status(self.sweep / run, RunState.INTERRUPTED, error=LOST)
+        self._note(run, RunState.INTERRUPTED)
         self._waiting.append(run)
+        self._repeated.add(run)
         self.console.print(Text(f"LOST    {run}: {LOST}; it comes last"), soft_wrap=True)
 
+    def _note(self, run: str, state: RunState) -> None:
+        note_job(self.sweep, run, state, {})
+        # The status of a finished run stays.
+        if not (self.sweep / run / "record.json").exists():
+            write_status(self.sweep / run, state, error=LOST)
 
-def _is_gone(note: Note) -> bool:
-    return is_running(note.process) is False
+
+def _is_put_off(note: Note, sweep: Path) -> bool:
+    """Whether it is the command's word, not that of a worker which was interrupted."""
+    command = read_command(sweep)
+    ours = all(note.process.get(key) == command.get(key) for key in PROCESS)
+    return note.state is RunState.INTERRUPTED and ours

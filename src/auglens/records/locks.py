@@ -1,4 +1,4 @@
-"""One command at a time for one folder, one process at a time for one identity of a sweep."""
+"""One command at a time for a folder, one process at a time for a job and for an identity."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +13,15 @@ from auglens.records.files import write_json
 from auglens.records.processes import is_running, this_process
 from auglens.records.reading import RecordError, read_json
 
-__all__ = ["FolderBusyError", "hold_folder", "identity_lock", "read_command", "refuse_held"]
+__all__ = [
+    "FolderBusyError",
+    "hold_folder",
+    "identity_lock",
+    "is_worked_on",
+    "job_lock",
+    "read_command",
+    "refuse_held",
+]
 
 LOCKS = ".locks"
 COMMAND = "command.json"
@@ -43,6 +51,23 @@ def identity_lock(sweep: Path, identity: str, *, on_wait: Callable[[], object]) 
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def job_lock(sweep: Path, run: str) -> Iterator[None]:
+    """Held by the worker process of a job, wherever it runs; waits while another one has it.
+
+    Args:
+        sweep: The sweep folder.
+        run: Name of the job's run folder.
+    """
+    with _job_lock(sweep, run):
+        yield
+
+
+def is_worked_on(sweep: Path, run: str) -> bool:
+    """Whether a process, on whatever machine, holds :func:`job_lock`; a lost one does not."""
+    return _is_held(_job_lock(sweep, run))
 
 
 def hold_folder(folder: Path, *, num_jobs: int | None) -> FileLock:
@@ -83,13 +108,8 @@ def refuse_held(folder: Path) -> None:
     Raises:
         FolderBusyError: Says who holds it.
     """
-    if not (folder / LOCKS).is_dir():
-        return
-    try:
-        with _lock(folder, "command").acquire(blocking=False):
-            pass
-    except Timeout as error:
-        raise FolderBusyError(f"{folder} is being written by {_holder(folder)}") from error
+    if (folder / LOCKS).is_dir() and _is_held(_lock(folder, "command")):
+        raise FolderBusyError(f"{folder} is being written by {_holder(folder)}")
 
 
 def read_command(folder: Path) -> Mapping[str, Any]:
@@ -115,6 +135,18 @@ def _holder(folder: Path) -> str:
         if time.monotonic() > deadline:
             return "another process"
         time.sleep(0.02)
+
+
+def _is_held(lock: FileLock) -> bool:
+    try:
+        with lock.acquire(blocking=False):
+            return False
+    except Timeout:
+        return True
+
+
+def _job_lock(sweep: Path, run: str) -> FileLock:
+    return _lock(sweep, f"job-{run}")
 
 
 def _lock(folder: Path, name: str) -> FileLock:
