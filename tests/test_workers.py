@@ -193,12 +193,16 @@ class TestLoss:
         assert sys.argv == ["train.py", "-m", "augment=none", f"hydra.sweep.dir='{sweep}'"]
 
     def test_a_launcher_that_answers_sigterm_itself(self) -> None:
-        """Ray replaces the command's handler by one that exits with the bare number."""
+        """Ray replaces the command's handler, and has the process aborted soon after."""
+        stop = SystemExit(1)
+        stop.ray_terminate_msg = "Exit code: 15."  # type: ignore[attr-defined]
 
         def main() -> None:
-            raise SystemExit(signal.SIGTERM)
+            signal.alarm(3)
+            raise stop
 
         assert run_to_the_end(main) == 128 + signal.SIGTERM
+        assert signal.alarm(0) == 0
 
     def test_progress_counts_jobs_that_ended(
         self, sweep: Path, workers: Workers, capsys: pytest.CaptureFixture[str]

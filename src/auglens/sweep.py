@@ -63,8 +63,9 @@ def run_to_the_end(main: Callable[[], object]) -> int:
         signal.signal(number, interruption)
     try:
         code = _exit_code(main)
-        if code == signal.SIGTERM:
-            # Ray's own handler, which replaces this one, exits with the bare number.
+        if interruption.signal is None and code == 128 + signal.SIGTERM:
+            # Ray's handler, in the place of this one, aborts the process after three seconds.
+            signal.alarm(0)
             interruption.signal = signal.SIGTERM
         # Nor does Lightning put SIGINT back; a second one must end the report.
         for number in SIGNALS:
@@ -88,6 +89,8 @@ def _exit_code(main: Callable[[], object]) -> int:
             warnings.filterwarnings("ignore", message="\n'hydra/launcher/.* is validated against")
             _launch(main)
     except SystemExit as stop:
+        if hasattr(stop, "ray_terminate_msg"):
+            return 128 + signal.SIGTERM
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
