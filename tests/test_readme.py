@@ -89,6 +89,15 @@ def test_pictures_are_there() -> None:
             assert path.stat().st_size < 500_000, path
 
 
+def test_no_page_is_half_merged() -> None:
+    pages = [*REPOSITORY.glob("*.*"), *(REPOSITORY / "docs").glob("*.*")]
+    texts = [page for page in pages if page.suffix in {".md", ".toml", ".json", ".cff", ".py"}]
+    assert len(texts) > 10
+    for page in texts:
+        found = re.search("^(<{7}|>{7}) ", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+        assert found is None, page
+
+
 @pytest.mark.long
 def test_the_poster_from_one_command() -> None:
     done = subprocess.run(
