@@ -102,6 +102,7 @@ class TestRefusals:
         assert said == "trainer.num_nodes cannot be set: AugLens decides it itself."
 
 
+@pytest.mark.filterwarnings("error:The .srun. command is available")
 @pytest.mark.parametrize(
     "processes",
     [pytest.param(ONE, id="one"), pytest.param(TWO, id="two", marks=pytest.mark.cluster)],
