@@ -297,7 +297,8 @@ def _how_it_ended(error: ProcessException) -> str:
     if not isinstance(error, ProcessExitedException):
         # The error follows the last frame and its line, which are indented.
         last = error.msg.rpartition('\n  File "')[2].splitlines()[1:]
-        return f"failed: {next(line for line in last if not line.startswith(' '))}"
+        said = next((line for line in last if not line.startswith(" ")), "it does not say why")
+        return f"failed: {said}"
     if error.signal_name:
         return f"was killed ({error.signal_name})"
     return f"ended with exit code {error.exit_code}"
