@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ from benchmarks.place import Place
 from benchmarks.process import run_python
 from tests.study.generated_sweep import make_config, make_record
 
-__all__ = ["explain", "measure", "write_many_runs", "write_runs"]
+__all__ = ["POSTER", "STRENGTH_CONDITIONS", "explain", "measure", "write_runs"]
 
 AUGMENTS = ("scale", "crop", "erase", "distort", "blur", "none")
-# Of a sweep of many runs: each augmentation at each strength, the baseline, and untouched copies.
+Condition = tuple[str, float]
+POSTER: tuple[Condition, ...] = tuple((augment, 1.0) for augment in AUGMENTS)
+# Each augmentation at each strength, the baseline, and untouched copies.
 STRENGTHS = (0.5, 1.0, 2.0)
-CONDITIONS = (
+STRENGTH_CONDITIONS: tuple[Condition, ...] = (
     *((augment, strength) for augment in AUGMENTS[:-1] for strength in STRENGTHS),
     *(("none", 1.0), ("duplicate", 1.0)),
 )
@@ -60,7 +63,7 @@ def measure(place: Place) -> list[Growth]:
 
 def _study(place: Place, size: int, *, num_runs: int, num_probe: int) -> Point:
     sweep = place.scratch / f"study-{num_runs}-{num_probe}"
-    write_runs(sweep, num_seeds=num_runs // len(AUGMENTS), num_probe=num_probe)
+    write_runs(sweep, POSTER, num_runs=num_runs, num_probe=num_probe)
     used = run_python("-m", "auglens.study", f"sweep={sweep}")
     return Point(size, used.seconds, used.memory_mb)
 
@@ -98,46 +101,29 @@ def explain(folder: str, num_probe: str) -> None:
     sys.stdout.write(f"{time.perf_counter() - started}\n")
 
 
-def write_runs(sweep: Path, *, num_seeds: int, num_probe: int) -> None:
-    """Write a sweep of six conditions as training would, its maps drawn at random.
+def write_runs(
+    sweep: Path, conditions: Sequence[Condition], *, num_runs: int, num_probe: int
+) -> None:
+    """Write a sweep as training would, seed after seed, its maps drawn at random.
 
-    Maps are a pattern that all share, one of the seed, one of the condition, and noise.
+    Maps are a pattern that all share, one of the seed, one of the augmentation, as large as its
+    strength, and noise.
 
     Args:
         sweep: Its folder.
-        num_seeds: Runs of each condition.
+        conditions: Augmentation and strength of each run of a seed.
+        num_runs: Of all seeds together; the last seed may lack some.
         num_probe: Images that each run explains.
     """
     random = np.random.default_rng(0)
     pattern = random.gamma(2.0, size=(num_probe, *SIZE_PX))
-    moved = {augment: random.gamma(1.0, size=pattern.shape) for augment in AUGMENTS}
-    for seed in range(num_seeds):
-        shared = random.gamma(1.0, size=pattern.shape)
-        for number, augment in enumerate(AUGMENTS):
-            maps = pattern + shared + moved[augment] + random.gamma(1.0, size=pattern.shape)
-            name = f"{seed * len(AUGMENTS) + number}-{augment}-s1-seed{seed}"
-            _write_run(sweep / name, augment, seed, maps.astype(np.float32), random, strength=1.0)
-
-
-def write_many_runs(sweep: Path, *, num_runs: int, num_probe: int) -> None:
-    """Write a sweep of :data:`CONDITIONS`, seed after seed; the last seed may lack some.
-
-    Maps are those of :func:`write_runs`, but that a condition's pattern grows with its strength.
-
-    Args:
-        sweep: Its folder.
-        num_runs: Of all conditions together.
-        num_probe: Images that each run explains.
-    """
-    random = np.random.default_rng(0)
-    pattern = random.gamma(2.0, size=(num_probe, *SIZE_PX))
-    moved = {augment: random.gamma(1.0, size=pattern.shape) for augment, _ in CONDITIONS}
+    moved = {augment: random.gamma(1.0, size=pattern.shape) for augment, _ in conditions}
     shared = pattern
     for number in range(num_runs):
-        seed, place = divmod(number, len(CONDITIONS))
+        seed, place = divmod(number, len(conditions))
         if place == 0:
             shared = random.gamma(1.0, size=pattern.shape)
-        augment, strength = CONDITIONS[place]
+        augment, strength = conditions[place]
         noise = random.gamma(1.0, size=pattern.shape)
         maps = (pattern + shared + strength * moved[augment] + noise).astype(np.float32)
         name = f"{number}-{augment}-s{strength:g}-seed{seed}"

@@ -13,7 +13,7 @@ from benchmarks import study
 
 
 def test_written_runs_are_a_whole_sweep_for_the_study(tmp_path: Path) -> None:
-    study.write_runs(tmp_path, num_seeds=2, num_probe=20)
+    study.write_runs(tmp_path, study.POSTER, num_runs=12, num_probe=20)
     built = build_study([tmp_path], out=tmp_path, **measure_settings())
     assert built.failed == []
     assert len(built.runs) == 12
@@ -40,7 +40,7 @@ def test_maps_are_made_of_as_many_images_as_are_asked_for(
 
 
 def test_sizes_are_what_the_points_say(tmp_path: Path) -> None:
-    study.write_runs(tmp_path, num_seeds=1, num_probe=50)
+    study.write_runs(tmp_path, study.POSTER, num_runs=6, num_probe=50)
     folders = run_folders(tmp_path)
     assert len(folders) == 6
     assert all(len(read_map(folder, study.METHOD).maps) == 50 for folder in folders)
