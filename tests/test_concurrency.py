@@ -20,7 +20,13 @@ from rich.console import Console
 
 from auglens.records.files import write_json
 from auglens.records.jobs import note_job, notes_since, what_is_missing
-from auglens.records.locks import FolderBusyError, hold_folder, identity_lock, read_command
+from auglens.records.locks import (
+    FolderBusyError,
+    hold_folder,
+    identity_lock,
+    is_worked_on,
+    read_command,
+)
 from auglens.records.processes import is_running, this_process
 from auglens.records.run import RunState, read_status, run_folders, write_status
 from auglens.study import build_study
@@ -89,6 +95,22 @@ class TestLocks:
         assert done.returncode == -signal.SIGKILL
         assert is_running(read_command(tmp_path)) is False
         hold_folder(tmp_path, num_jobs=1).release()
+
+    def test_a_job_is_worked_on_until_its_process_is_gone(self, tmp_path: Path) -> None:
+        script = (
+            "import pathlib, time, auglens.records.locks as locks\n"
+            f"with locks.job_lock(pathlib.Path({str(tmp_path)!r}), '0-none'):\n"
+            "    print('has it', flush=True)\n"
+            "    time.sleep(60)"
+        )
+        worker = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+        assert worker.stdout is not None
+        with worker, worker.stdout:
+            assert worker.stdout.readline() == "has it\n"
+            assert is_worked_on(tmp_path, "0-none")
+            assert not is_worked_on(tmp_path, "1-crop")
+            worker.kill()
+        assert not is_worked_on(tmp_path, "0-none")
 
     def test_who_waits_for_an_identity_says_so_once(self, tmp_path: Path) -> None:
         said: list[str] = []
